@@ -1,0 +1,56 @@
+"""taskspace: a task is a point in a space.
+
+Public names load on first use, so that ``import taskspace`` pulls in neither torch nor pandas.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from taskspace import errors, labelers
+    from taskspace.atlas import Atlas
+    from taskspace.embedding import SpaceId, TaskEmbedding
+    from taskspace.ranking import Hit, Ranking
+    from taskspace.space import Space
+    from taskspace.task import Pool, Task
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Atlas",
+    "Hit",
+    "Pool",
+    "Ranking",
+    "Space",
+    "SpaceId",
+    "Task",
+    "TaskEmbedding",
+    "__version__",
+    "errors",
+    "labelers",
+]
+
+_HOMES = {
+    "Atlas": "taskspace.atlas",
+    "Hit": "taskspace.ranking",
+    "Pool": "taskspace.task",
+    "Ranking": "taskspace.ranking",
+    "Space": "taskspace.space",
+    "SpaceId": "taskspace.embedding",
+    "Task": "taskspace.task",
+    "TaskEmbedding": "taskspace.embedding",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in ("errors", "labelers"):
+        return import_module(f"taskspace.{name}")
+    raise AttributeError(f"module 'taskspace' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,48 @@
+"""The verbs, gathered; nothing heavy is imported before a verb runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from taskspace.cli.demo import demo
+from taskspace.cli.doctor import doctor
+from taskspace.cli.embed import embed
+from taskspace.cli.export import export
+from taskspace.cli.near import near
+from taskspace.cli.rank import rank
+from taskspace.cli.remove import remove
+from taskspace.cli.show import show
+
+app = typer.Typer(
+    name="taskspace",
+    help="A task is a point in a space: embed data sets and models, rank what to start from.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from taskspace import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """A task is a point in a space: embed data sets and models, rank what to start from.
+
+    Add --debug to any verb for a traceback.
+    """
+
+
+for verb in (embed, rank, near, show, remove, export, doctor, demo):
+    app.command()(verb)

@@ -1,0 +1,83 @@
+"""Options that several verbs share, and what they print with."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from taskspace._home import default_atlas
+from taskspace.errors import SettingError, did_you_mean
+
+if TYPE_CHECKING:
+    from taskspace.embedding import Kind
+    from taskspace.ranking import Ranking
+    from taskspace.task import Task
+
+AtlasPath = Annotated[
+    Path | None, typer.Option("--atlas", help="The atlas file.  [default: $TASKSPACE_ATLAS, else one for this user]")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Learner = Annotated[str | None, typer.Option(help="response, text or fisher.  [default: the atlas's, else response]")]
+KindOption = Annotated[str | None, typer.Option("--kind", help="Only dataset, model, prompt or adapter.")]
+TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the text.  [default: guessed]")]
+PairColumn = Annotated[str | None, typer.Option("--text-pair", help="Column of the second text.")]
+LabelColumn = Annotated[str | None, typer.Option("--label", help="Column of the label.")]
+Limit = Annotated[int, typer.Option(min=2, help="Rows to use of each data set: a sample stratified by label.")]
+Fusion = Annotated[str, typer.Option(help="How blocks are combined: mean or rrf (reciprocal ranks).")]
+Top = Annotated[int, typer.Option("-k", min=1, help="How many to print.")]
+
+
+def atlas_path(given: Path | None) -> Path:
+    """The file meant by ``--atlas``, or the default one."""
+    named = os.environ.get("TASKSPACE_ATLAS")
+    return given or (Path(named) if named else default_atlas())
+
+
+def checked_kind(kind: str | None) -> Kind | None:
+    """``--kind`` as one of the four, or a sentence."""
+    from taskspace.embedding import KINDS
+
+    if kind is not None and kind not in KINDS:
+        raise SettingError(f"kind {kind!r} is not known{did_you_mean(kind, KINDS)}")
+    return cast("Kind | None", kind)
+
+
+def read_source(
+    where: str, *, text: str | None, text_pair: str | None, label: str | None, limit: int, seed: int = 0
+) -> Task:
+    """A file or folder if there is one, else a Hub data set id (``owner/name``)."""
+    from taskspace.task import Task
+
+    columns: dict[str, Any] = {"text": text, "text_pair": text_pair, "label": label, "limit": limit, "seed": seed}
+    path = Path(where)
+    if not path.exists() and where.count("/") == 1 and not path.suffix and not path.parent.exists():
+        return Task.from_hub(where, **columns)
+    return Task.from_file(path, **columns)
+
+
+def print_json(value: Any) -> None:
+    """One document on stdout."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say(sentence: str) -> None:
+    """A remark on stderr, out of the way of the answer."""
+    typer.echo(sentence, err=True)
+
+
+def on_terminal() -> bool:
+    """Whether somebody watches stderr."""
+    return sys.stderr.isatty()
+
+
+def print_ranking(ranking: Ranking, *, as_json: bool) -> None:
+    """A ranking as a table, or as JSON."""
+    if as_json:
+        print_json(ranking.to_dict())
+    else:
+        typer.echo(str(ranking))

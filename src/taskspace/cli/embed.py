@@ -1,0 +1,200 @@
+"""``taskspace embed``: data sets and models become points of the atlas's space."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from taskspace.cli import _options as o
+from taskspace.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from taskspace.atlas import Atlas
+    from taskspace.embedding import SpaceId
+    from taskspace.scale import Outcome, Source
+    from taskspace.space import Space
+    from taskspace.task import Pool, Task
+
+POOL_SIZE = 2000
+
+
+def embed(
+    inputs: Annotated[list[str] | None, typer.Argument(help="Files, task folders or Hub data set ids.")] = None,
+    labeler: Annotated[
+        list[str] | None,
+        typer.Option(help="A model: predictions:FILE, python:MODULE:NAME or sklearn:FILE.  May be repeated."),
+    ] = None,
+    atlas: o.AtlasPath = None,
+    learner: o.Learner = None,
+    surrogate: Annotated[str | None, typer.Option(help="Base model: a Hub id or folder.  [default: the atlas's]")] = None,
+    pool: Annotated[
+        Path | None, typer.Option(help="Unlabelled texts.  [default: the atlas's, else drawn from the data given]")
+    ] = None,
+    text: o.TextColumn = None,
+    text_pair: o.PairColumn = None,
+    label: o.LabelColumn = None,
+    name: Annotated[str | None, typer.Option(help="What to call it, when one thing is embedded.")] = None,
+    limit: o.Limit = 5000,
+    seed: Annotated[int, typer.Option(help="Seed of a new space.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, …  [default: cuda where there is one]")] = None,
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="Unpickle joblib and pickle files: only those you made.")
+    ] = False,
+    as_json: o.AsJson = False,
+) -> None:
+    """Embed data sets (FILES) and models (--labeler) into the atlas.
+
+    What is there with the same content is kept, so a run that was stopped goes on where it was.
+    """
+    from taskspace.atlas import Atlas
+    from taskspace.scale import embed_all
+    from taskspace.task import Pool
+
+    read = partial(o.read_source, text=text, text_pair=text_pair, label=label, limit=limit)
+    data = _data_sources(inputs or [], read, name)
+    models = _model_sources(labeler or [], name, trust_pickle=trust_pickle)
+    _require_sense(len(data) + len(models), name)
+    path = o.atlas_path(atlas)
+    if atlas is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    texts = None if pool is None else Pool.from_file(pool)
+    with Atlas(path) as store:
+        space = _space(store, data, texts, learner=learner, surrogate=surrogate, seed=seed, device=device)
+        outcomes = _watched(embed_all(space, [*data, *models], store), len(data) + len(models), as_json=as_json)
+    if as_json:
+        o.print_json(_document(path, space.identity, outcomes))
+    else:
+        o.say(_summary(path, space.identity, outcomes))
+    if any(outcome.status == "failed" for outcome in outcomes):
+        raise typer.Exit(2)
+
+
+def _data_sources(inputs: list[str], read: Callable[[str], Task], name: str | None) -> list[Source]:
+    from taskspace.scale import Source
+
+    def task(where: str) -> Task:
+        return read(where) if name is None else replace(read(where), name=name)
+
+    return [Source(where, partial(task, where)) for where in inputs]
+
+
+def _model_sources(specs: list[str], name: str | None, *, trust_pickle: bool) -> list[Source]:
+    from taskspace.labelers import load_labeler
+    from taskspace.scale import Source
+
+    return [Source(spec, partial(load_labeler, spec, name=name, trust_pickle=trust_pickle)) for spec in specs]
+
+
+def _require_sense(count: int, name: str | None) -> None:
+    if not count:
+        raise SettingError("nothing to embed was given; name files, folders, Hub ids, or models with --labeler")
+    if name is not None and count > 1:
+        raise SettingError(f"--name {name} fits one thing, and {count} were given; embed it alone")
+
+
+def _space(
+    atlas: Atlas,
+    data: list[Source],
+    pool: Pool | None,
+    *,
+    learner: str | None,
+    surrogate: str | None,
+    seed: int,
+    device: str | None,
+) -> Space:
+    """The atlas's space, or a new one that shares with the last whatever is not said anew."""
+    from taskspace.space import Space
+
+    last = _last_space(atlas, learner)
+    kept = {} if last is None else atlas.options(last)
+    if last is not None and pool is None and surrogate is None and learner in (None, last.learner):
+        return Space.open(last, atlas.pool(last), **kept, device=device, progress=o.on_terminal())
+    if pool is None:
+        pool = atlas.pool(last) if last is not None else _drawn_pool(data, seed)
+    options = kept if surrogate is None else {"surrogate": _settled(surrogate)}
+    space = Space(pool, learner=learner or "response", seed=seed, device=device, progress=o.on_terminal(), **options)
+    atlas.keep_space(space.identity, pool, options)
+    return space
+
+
+def _last_space(atlas: Atlas, learner: str | None) -> SpaceId | None:
+    spaces = atlas.spaces()
+    fitting = [space for space in spaces if space.learner == learner] or spaces
+    return fitting[-1] if fitting else None
+
+
+def _settled(surrogate: str) -> str:
+    """A folder by its full path, so that the atlas finds it from anywhere."""
+    return str(Path(surrogate).resolve()) if Path(surrogate).is_dir() else surrogate
+
+
+def _drawn_pool(data: list[Source], seed: int) -> Pool:
+    """Texts of the data given and of the sample tasks, whose pairs let relations be seen."""
+    from taskspace.data import sample_tasks
+    from taskspace.errors import TaskspaceError
+    from taskspace.task import Pool, Task
+
+    readable = sample_tasks()
+    for source in data:
+        with contextlib.suppress(TaskspaceError):  # told when its turn to be embedded comes
+            task = source.load()
+            readable += [task] if isinstance(task, Task) else []
+    drawn = Pool.from_tasks(readable, size=POOL_SIZE, seed=seed)
+    o.say(f"new space: a pool of {len(drawn)} texts was drawn from the data given and the sample tasks")
+    return drawn
+
+
+def _watched(outcomes: Iterable[Outcome], total: int, *, as_json: bool) -> list[Outcome]:
+    """Tell each outcome as it comes, under a bar where somebody watches."""
+    from tqdm.auto import tqdm
+
+    seen: list[Outcome] = []
+    with tqdm(total=total, desc="embed", unit="task", disable=not o.on_terminal(), leave=False) as bar:
+        for outcome in outcomes:
+            seen.append(outcome)
+            bar.update()
+            if outcome.status == "failed" or not as_json:
+                tqdm.write(_line(outcome), file=sys.stderr if outcome.status == "failed" else sys.stdout)
+    return seen
+
+
+def _line(outcome: Outcome) -> str:
+    if outcome.status == "failed":
+        return f"failed    {outcome.problem}"
+    if outcome.embedding is None:
+        return f"kept      {outcome.name}"
+    about = outcome.embedding.provenance
+    facts = [f"{about['input_rows']} rows"]
+    facts += [f"{about['classes']} classes"] if about["classes"] else []
+    facts += [f"skill {about['skill']:.2f}"] if "skill" in about else []
+    facts += [] if outcome.embedding.informative else ["uninformative: the answers cannot be told from noise"]
+    facts += [f"same content as {about['same_content_as']!r}"] if "same_content_as" in about else []
+    return f"{outcome.status:<9} {outcome.name} ({outcome.embedding.kind}; {', '.join(facts)})"
+
+
+def _summary(path: Path, space: SpaceId, outcomes: list[Outcome]) -> str:
+    counts = Counter(outcome.status for outcome in outcomes)
+    return f"{', '.join(f'{n} {status}' for status, n in counts.items())} in {path} ({space})"
+
+
+def _document(path: Path, space: SpaceId, outcomes: list[Outcome]) -> dict[str, Any]:
+    return {
+        "atlas": str(path),
+        "space": space.to_dict() | {"fingerprint": space.fingerprint},
+        "outcomes": [
+            {
+                "origin": outcome.origin, "status": outcome.status, "name": outcome.name, "problem": outcome.problem,
+                "provenance": {} if outcome.embedding is None else dict(outcome.embedding.provenance),
+            }
+            for outcome in outcomes
+        ],
+    }  # fmt: skip

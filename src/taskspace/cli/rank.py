@@ -1,0 +1,32 @@
+"""``taskspace rank``: what to start from for a target."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from taskspace.cli import _options as o
+
+
+def rank(
+    target: Annotated[str, typer.Argument(help="A name in the atlas, or a file, folder or Hub id to embed first.")],
+    k: o.Top = 10,
+    kind: o.KindOption = None,
+    atlas: o.AtlasPath = None,
+    learner: o.Learner = None,
+    fusion: o.Fusion = "mean",
+    text: o.TextColumn = None,
+    text_pair: o.PairColumn = None,
+    label: o.LabelColumn = None,
+    limit: o.Limit = 5000,
+    as_json: o.AsJson = False,
+) -> None:
+    """Rank what to start from for TARGET, best first; the target itself is left out."""
+    from taskspace.atlas import Atlas
+    from taskspace.cli._target import target_of
+
+    with Atlas(o.atlas_path(atlas), create=False) as store:
+        what = target_of(store, target, text=text, text_pair=text_pair, label=label, limit=limit)
+        ranking = store.rank(what, k=k, kind=o.checked_kind(kind), space=learner, fusion=fusion)
+    o.print_ranking(ranking, as_json=as_json)

@@ -1,0 +1,59 @@
+"""The seam between a space and the ways to turn answered texts into a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskspace.learners._evidence import Evidence
+from taskspace.surrogates import Encoder
+from taskspace.task import Pool
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What everything in a space shares: the surrogate, the pool and the seed."""
+
+    surrogate: Encoder
+    pool: Pool
+    seed: int
+    progress: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """Named parts of a vector, and what there is to say about it (plain JSON values)."""
+
+    blocks: Mapping[str, NDArray[np.float32]]
+    report: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Embed(Protocol):
+    """A learner at work in one space."""
+
+    def __call__(self, evidence: Evidence) -> Learned: ...
+
+
+class Learner(Protocol):
+    """A way to turn answered texts into a vector.
+
+    ``settings`` are plain JSON values and part of the space's identity; ``needs_labels`` is False for a
+    learner that looks at the texts alone.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+    @property
+    def needs_labels(self) -> bool: ...
+
+    def bind(self, ground: Ground) -> Embed:
+        """Do once what the whole space shares."""
+        ...

@@ -1,0 +1,102 @@
+"""``response``: a task is how a small probe of it answers the shared pool (ours).
+
+The inner product of two vectors is the linear CKA of the two answer functions over the pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskspace.errors import DataError
+from taskspace.learners._coordinates import Coordinates, Matrix, cached, fit_coordinates, raw_features
+from taskspace.learners._evidence import Evidence
+from taskspace.learners._learner import Embed, Ground, Learned
+
+
+@dataclass(frozen=True)
+class Response:
+    """Ridge probe B float64[q, c] in the pool's whitened coordinates; the vector is the upper triangle of B Bᵀ.
+
+    With Φ the coordinates of the pool (ΦᵀΦ = m·I), the probe answers the pool with R = ΦB, so that
+    ‖R_aᵀR_b‖² = m²·<B_aB_aᵀ, B_bB_bᵀ>: the cosine of two vectors is the linear CKA of the answers, for any
+    numbers of classes, and no order or name of a class matters.
+
+    ``components`` is q (the vector has q(q+1)/2 numbers); ``shrinkage`` the ridge strength λ, against
+    normal equations divided by n.
+    """
+
+    name: ClassVar[str] = "response"
+    needs_labels: ClassVar[bool] = True
+
+    components: int = 128
+    shrinkage: float = 3.0
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"components": self.components, "shrinkage": self.shrinkage}
+
+    def bind(self, ground: Ground) -> Embed:
+        coordinates = pool_coordinates(ground, self.components)
+
+        def embed(evidence: Evidence) -> Learned:
+            raw = raw_features(ground.surrogate, evidence.inputs, progress=ground.progress)
+            return respond(coordinates.of(raw), evidence, self.shrinkage)
+
+        return embed
+
+
+def respond(x: Matrix, evidence: Evidence, shrinkage: float) -> Learned:
+    """The vector of a task whose texts stand at ``x`` float64[n, q]; zero where the answers never vary.
+
+    Reports ``skill``, the share of the answers' variance that the probe predicts when each text is left
+    out in turn (below 0: worse than the mean), and ``effective_rank``, the number of directions that
+    carry the answers.
+    """
+    if len(evidence) < 2:
+        raise DataError(f"{len(evidence)} distinct answered texts are too few to learn from; give at least two")
+    y = evidence.values - evidence.weights @ evidence.values
+    x = x - evidence.weights @ x
+    probe, skill = fit_probe(x, y, evidence.weights, shrinkage)
+    if evidence.kind == "classes":
+        probe = probe - probe.mean(axis=1, keepdims=True)
+    gram = probe @ probe.T
+    size = float(np.linalg.norm(gram))
+    rank = float(np.trace(gram) ** 2 / size**2) if size else 0.0
+    report = {
+        "rows": len(evidence), "skill": round(skill, 4), "effective_rank": round(rank, 3),
+        "informative": size > 0 and skill > 0,
+    }  # fmt: skip
+    return Learned({"response": upper_triangle(gram / (size or 1.0)).astype(np.float32)}, report)
+
+
+def fit_probe(x: Matrix, y: Matrix, weights: NDArray[np.float64], shrinkage: float) -> tuple[Matrix, float]:
+    """Ridge (XᵀWX + λI)B = XᵀWY on centred x [n, q] and y [n, c], and its leave-one-out share of variance."""
+    weighted = x * weights[:, None]
+    normal = weighted.T @ x + shrinkage * np.eye(x.shape[1])
+    probe = np.linalg.solve(normal, weighted.T @ y)
+    leverage = np.einsum("nq,qn->n", x, np.linalg.solve(normal, weighted.T)) + weights
+    left_out = (y - x @ probe) / np.clip(1 - leverage, 1e-6, None)[:, None]
+    total = float((weights @ (y / np.clip(1 - weights, 1e-6, None)[:, None]) ** 2).sum())
+    return probe, 1 - float((weights @ left_out**2).sum()) / total if total > 1e-18 else 0.0
+
+
+def upper_triangle(gram: Matrix) -> NDArray[np.float64]:
+    """float64[q(q+1)/2] of a symmetric matrix, off-diagonals times √2, so that inner products stay."""
+    rows, columns = np.triu_indices(len(gram))
+    return gram[rows, columns] * np.where(rows == columns, 1.0, np.sqrt(2.0))
+
+
+def pool_coordinates(ground: Ground, components: int) -> Coordinates:
+    """The space's coordinates: fitted once, then read from the cache."""
+    surrogate, pool = ground.surrogate, ground.pool
+
+    def fit() -> Coordinates:
+        raw = raw_features(surrogate, pool.inputs, progress=ground.progress)
+        return fit_coordinates(raw, pool.inputs.is_pair, layers=len(surrogate.layers), components=components)
+
+    return cached(fit, key=[surrogate.fingerprint, pool.fingerprint, components])

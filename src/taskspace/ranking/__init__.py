@@ -1,0 +1,19 @@
+"""From vectors to an ordered answer that says what its scores mean."""
+
+from __future__ import annotations
+
+from taskspace.ranking._rank import Candidate, order, rank
+from taskspace.ranking._ranking import Hit, Ranking
+from taskspace.ranking.fusion import fuse
+from taskspace.ranking.similarity import block_cosines, block_norms
+
+__all__ = [
+    "Candidate",
+    "Hit",
+    "Ranking",
+    "block_cosines",
+    "block_norms",
+    "fuse",
+    "order",
+    "rank",
+]

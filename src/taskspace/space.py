@@ -1,0 +1,172 @@
+"""Space: a surrogate, a learner, a pool and a seed; and the one verb that maps tasks and models into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from taskspace.embedding import SpaceId, TaskEmbedding
+from taskspace.errors import SpaceMismatch
+from taskspace.labelers import Labeler, ask
+from taskspace.labels import Answers, Targets
+from taskspace.learners import Embed, Evidence, Ground, Learner, gather, load_learner
+from taskspace.surrogates import DEFAULT_SURROGATE, Encoder, load_surrogate
+from taskspace.task import Inputs, Pool, Task
+
+
+@final
+class Space:
+    """Where tasks become comparable vectors (FUTE, arXiv 2402.14522, section 3).
+
+    A data set is embedded from its own texts and labels (DTE).  A labeler first answers the pool, and
+    its answers are then the labels (MTE).  ``surrogate`` is a Hub id, a local folder or an
+    :class:`~taskspace.surrogates.Encoder`; ``learner`` a name or a :class:`~taskspace.learners.Learner`,
+    ``settings`` the named learner's.
+
+    Raises :class:`SurrogateError` when the base model cannot be found, :class:`SettingError` for a
+    learner or setting that does not exist.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        surrogate: str | Path | Encoder = DEFAULT_SURROGATE,
+        learner: str | Learner = "response",
+        seed: int = 0,
+        revision: str | None = None,
+        device: str | None = None,
+        progress: bool = False,
+        **settings: Any,
+    ) -> None:
+        if not isinstance(surrogate, Encoder):
+            surrogate = load_surrogate(surrogate, revision=revision, device=device)
+        self.pool = pool
+        self.surrogate = surrogate
+        self.learner = load_learner(learner, **settings) if isinstance(learner, str) else learner
+        self.seed = seed
+        self._progress = progress
+
+    def __repr__(self) -> str:
+        return f"Space({self.identity})"
+
+    @classmethod
+    def open(
+        cls,
+        identity: SpaceId,
+        pool: Pool,
+        *,
+        surrogate: str | Path | None = None,
+        device: str | None = None,
+        progress: bool = False,
+    ) -> Space:
+        """Build a stored space again, from ``surrogate`` where its files have moved.
+
+        Raises :class:`SpaceMismatch` when the files or the pool found are not those it was made with.
+        """
+        local = identity.revision in ("local", "wheel")
+        encoder = load_surrogate(
+            surrogate or identity.surrogate,
+            revision=None if local or surrogate else identity.revision,
+            layers=identity.encoding["layers"],
+            max_length=identity.encoding["max_length"],
+            device=device,
+        )
+        learner = load_learner(identity.learner, **identity.settings)
+        space = cls(pool, surrogate=encoder, learner=learner, seed=identity.seed, progress=progress)
+        try:
+            identity.require_same(space.identity)
+        except SpaceMismatch as error:
+            raise SpaceMismatch(f"the space {identity} cannot be built again: {error}") from error
+        return space
+
+    @cached_property
+    def identity(self) -> SpaceId:
+        """What must be equal before two vectors may be compared."""
+        located = self.surrogate.located
+        return SpaceId(
+            surrogate=located.name,
+            revision=located.revision,
+            weights=located.fingerprint,
+            encoding=self.surrogate.encoding,
+            learner=self.learner.name,
+            settings=dict(self.learner.settings),
+            pool=self.pool.fingerprint,
+            pool_size=len(self.pool),
+            seed=self.seed,
+        )
+
+    @cached_property
+    def _embed(self) -> Embed:
+        return self.learner.bind(Ground(self.surrogate, self.pool, self.seed, self._progress))
+
+    def embed(self, what: Task | Labeler, *, name: str | None = None) -> TaskEmbedding:
+        """Map a data set or anything that labels texts to a vector of this space.
+
+        Raises :class:`DataError` for a task with nothing to tell apart, :class:`LabelerError` for
+        answers that are no answers.
+        """
+        return self._from_task(what, name) if isinstance(what, Task) else self._from_labeler(what, name)
+
+    def _from_task(self, task: Task, name: str | None) -> TaskEmbedding:
+        if self.learner.needs_labels:
+            task.require_learnable()
+        about = {
+            "input_rows": len(task),
+            "classes": len(task.label_names),
+            "label_kind": task.kind,
+            "pool_overlap": self.pool.overlap(task),
+            "description": task.description,
+        }
+        evidence = gather(task.inputs, self._answers_of(task))
+        return self._embedding(name or task.name, "dataset", task.fingerprint, evidence, about)
+
+    def _from_labeler(self, labeler: Labeler, name: str | None) -> TaskEmbedding:
+        inputs, answers = ask(labeler, self.pool, progress=self._progress)
+        about = {
+            **labeler.provenance,
+            "input_rows": len(inputs),
+            "classes": answers.values.shape[1] if answers.kind == "classes" else 0,
+            "label_kind": answers.kind,
+            "coverage": round(answers.coverage, 4),
+            "model_calls": len(inputs),
+        }
+        evidence = gather(inputs, answers)
+        return self._embedding(name or labeler.name, labeler.kind, labeler.fingerprint, evidence, about)
+
+    def _embedding(
+        self, name: str, kind: Any, content: str, evidence: Evidence, about: Mapping[str, Any]
+    ) -> TaskEmbedding:
+        from taskspace import __version__
+
+        learned = self._embed(evidence)
+        return TaskEmbedding(
+            name=name,
+            kind=kind,
+            space=self.identity,
+            vector=np.concatenate(list(learned.blocks.values())),
+            blocks=tuple((block, len(part)) for block, part in learned.blocks.items()),
+            content=content,
+            provenance={**about, **learned.report, "taskspace": __version__},
+            pool=self.pool,
+        )
+
+    def _answers_of(self, task: Task) -> Answers:
+        labels = task.stated_labels
+        if labels is None:
+            return Answers(np.zeros((len(task), 0)), np.ones(len(task), dtype=bool))
+        if isinstance(labels, Targets):
+            return self._target_answers(task.inputs, labels)
+        return Answers.from_labels(labels)
+
+    def _target_answers(self, inputs: Inputs, targets: Targets) -> Answers:
+        """Target texts stand for their own features on the surrogate's last layer (ours)."""
+        known = np.array([text is not None for text in targets.texts], dtype=bool)
+        values = np.zeros((len(inputs), self.surrogate.hidden))
+        texts = [text for text in targets.texts if text is not None]
+        values[known] = self.surrogate.last_layer(self.surrogate.features(texts, progress=self._progress))
+        return Answers(values, known, "targets")

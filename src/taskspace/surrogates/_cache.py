@@ -1,0 +1,97 @@
+"""Text features on disk, keyed by content: computed once, shared by everything in a space.
+
+One SQLite file per (surrogate, way of reading).  Each batch is committed as it is computed, so a killed
+process loses one batch, and several processes may write at once.  It is a cache: a damaged file is
+started afresh and a folder that cannot be written is done without.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+
+_CHUNK = 500  # SQLite's oldest limit on bound values is 999
+
+
+def text_key(text: str) -> bytes:
+    """The 16-byte name of a text in the cache."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class FeatureCache:
+    """float32[width] per text key; ``path=None`` keeps everything in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._memory: dict[bytes, Vector] = {}
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, Vector]:
+        """What is known of ``keys``."""
+        found = {key: self._memory[key] for key in keys if key in self._memory}
+        missing = [key for key in keys if key not in found]
+        if not missing:
+            return found
+        with self._open() as db:
+            if db is None:
+                return found
+            for start in range(0, len(missing), _CHUNK):
+                part = missing[start : start + _CHUNK]
+                marks = ",".join("?" * len(part))
+                rows = db.execute(f"SELECT text, vector FROM features WHERE text IN ({marks})", part)
+                found.update({bytes(key): np.frombuffer(vector, dtype="<f4") for key, vector in rows})
+        return found
+
+    def put(self, vectors: Mapping[bytes, Vector]) -> None:
+        """Keep vectors; what is there stays, so that every reader sees the same bytes."""
+        with self._open() as db:
+            if db is None:
+                self._memory.update({k: v for k, v in vectors.items() if k not in self._memory})
+                return
+            rows = [(key, vector.astype("<f4").tobytes()) for key, vector in vectors.items()]
+            with contextlib.suppress(sqlite3.OperationalError), db:
+                db.executemany("INSERT OR IGNORE INTO features VALUES (?, ?)", rows)
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection | None]:
+        db = self._connect()
+        try:
+            yield db
+        finally:
+            if db is not None:
+                db.close()
+
+    def _connect(self) -> sqlite3.Connection | None:
+        if self._path is None:
+            return None
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                return _prepare(self._path)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
+                self._path.unlink()  # not a database: only a cache, so start afresh
+                return _prepare(self._path)
+        except (OSError, sqlite3.Error):
+            self._path = None
+            return None
+
+
+def _prepare(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=60)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("CREATE TABLE IF NOT EXISTS features (text BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
