@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from taskspace._version import __version__
+
 if TYPE_CHECKING:
     from taskspace import errors, labelers
     from taskspace.atlas import Atlas
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from taskspace.ranking import Hit, Ranking
     from taskspace.space import Space
     from taskspace.task import Pool, Task
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Atlas",

@@ -17,7 +17,9 @@ def require(module: str, *, extra: str, why: str) -> Any:
         package = module.partition(".")[0]
         if find_spec(package) is not None:
             raise
-        raise MissingExtra(f"{why} needs {package}, which is not installed; pip install 'taskspace[{extra}]'") from error
+        raise MissingExtra(
+            f"{why} needs {package}, which is not installed; pip install 'taskspace[{extra}]'"
+        ) from error
 
 
 def installed(module: str) -> bool:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from taskspace.errors import EmbeddingError, SettingError, SpaceMismatch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from taskspace.task import Pool
 
 Kind: TypeAlias = Literal["dataset", "model", "prompt", "adapter"]
@@ -76,7 +78,7 @@ class SpaceId:
         ]
         if differing:
             raise SpaceMismatch(
-                f"these embeddings live in different spaces: they differ in {', '.join(differing)}; embed both in one Space"
+                f"these embeddings live in different spaces, which differ in {', '.join(differing)}; embed both in one"
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,7 +89,9 @@ class SpaceId:
         try:
             return cls(**data)
         except TypeError as error:
-            raise EmbeddingError(f"a stored space has unexpected fields ({error}); it needs a newer taskspace") from error
+            raise EmbeddingError(
+                f"a stored space has unexpected fields ({error}); it needs a newer taskspace"
+            ) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +118,9 @@ class TaskEmbedding:
             raise SettingError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         vector = np.ascontiguousarray(self.vector, dtype="<f4")
         if vector.ndim != 1 or sum(size for _, size in self.blocks) != len(vector):
-            raise EmbeddingError(f"{self.name!r}: a vector of shape {vector.shape} does not fit its blocks {self.blocks}")
+            raise EmbeddingError(
+                f"{self.name!r}: a vector of shape {vector.shape} does not fit its blocks {self.blocks}"
+            )
         if not np.isfinite(vector).all():
             raise EmbeddingError(f"{self.name!r}: the vector holds NaN or infinity; embed it again")
         vector.flags.writeable = False
@@ -173,7 +179,9 @@ class TaskEmbedding:
         except FileNotFoundError as error:
             raise EmbeddingError(f"there is no file {path}; check the path") from error
         except (OSError, SafetensorError) as error:
-            raise EmbeddingError(f"{path} is not a readable safetensors file ({error}); save the embedding again") from error
+            raise EmbeddingError(
+                f"{path} is not a readable safetensors file ({error}); save the embedding again"
+            ) from error
         if vector is None:
             raise EmbeddingError(f"{path} is a safetensors file but not a task embedding; it has no taskspace header")
         header = json.loads(metadata["taskspace"])

@@ -16,8 +16,11 @@ Each message is one sentence: what was seen, and what to do.  Anything else that
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class TaskspaceError(Exception):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from taskspace.atlas import Atlas
-from taskspace.embedding import Kind, SpaceId, TaskEmbedding
 from taskspace.errors import AtlasError, DataError, TaskspaceError
-from taskspace.labelers import Labeler
-from taskspace.space import Space
 from taskspace.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from taskspace.atlas import Atlas
+    from taskspace.embedding import Kind, SpaceId, TaskEmbedding
+    from taskspace.labelers import Labeler
+    from taskspace.space import Space
 
 Status: TypeAlias = Literal["embedded", "replaced", "kept", "failed"]
 
@@ -58,7 +61,9 @@ def _embed_one(space: Space, source: Source, atlas: Atlas, given: dict[str, str]
     what = source.load()
     name = what.name
     if given.setdefault(name, source.origin) != source.origin:
-        raise DataError(f"{source.origin} is called {name!r} like {given[name]}; give it another name and embed it alone")
+        raise DataError(
+            f"{source.origin} is called {name!r} like {given[name]}; give it another name and embed it alone"
+        )
     kind: Kind = "dataset" if isinstance(what, Task) else what.kind
     same = atlas.names_of(what.fingerprint, kind, space=space.identity)
     if name in same:

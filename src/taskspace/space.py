@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
+from taskspace._version import __version__
 from taskspace.embedding import SpaceId, TaskEmbedding
 from taskspace.errors import SpaceMismatch
 from taskspace.labelers import Labeler, ask
@@ -16,6 +15,10 @@ from taskspace.labels import Answers, Targets
 from taskspace.learners import Embed, Evidence, Ground, Learner, gather, load_learner
 from taskspace.surrogates import DEFAULT_SURROGATE, Encoder, load_surrogate
 from taskspace.task import Inputs, Pool, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
 @final
@@ -141,8 +144,6 @@ class Space:
     def _embedding(
         self, name: str, kind: Any, content: str, evidence: Evidence, about: Mapping[str, Any]
     ) -> TaskEmbedding:
-        from taskspace import __version__
-
         learned = self._embed(evidence)
         return TaskEmbedding(
             name=name,

@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from taskspace.errors import DataError
 from taskspace.labels import Classes, LabelKind, Labels, Numbers, RawLabel, Targets, parse_labels
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class Task:
 
     @classmethod
     def from_file(cls, path: str | Path, **options: Any) -> Task:
-        """Read JSONL, CSV, TSV or Parquet (each also ``.gz``) or a task folder; see :func:`taskspace.data.read_task`."""
+        """Read JSONL, CSV, TSV, Parquet (each also ``.gz``) or a task folder; see :func:`taskspace.data.read_task`."""
         from taskspace.data import read_task
 
         return read_task(path, **options)

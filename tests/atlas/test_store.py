@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import taskspace.atlas._atlas
 from taskspace.atlas import Atlas
 from taskspace.errors import AtlasError
 
@@ -148,11 +149,12 @@ def test_a_fork_opens_its_own_connection(path, many):
         pytest.skip("this platform cannot fork")
     with Atlas(path) as atlas:
         atlas.add(*many(1))
+        parents = atlas._store._connection()
         child = os.fork()
         if child == 0:
             try:
                 atlas.add(*many(2))
-                os._exit(0)
+                os._exit(0 if atlas._store._connection() is not parents else 2)
             finally:
                 os._exit(1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -175,6 +177,25 @@ def test_a_killed_writer_loses_nothing_committed(path, writer, is_sound):
         for name in committed:
             np.testing.assert_array_equal(atlas.get(name).vector, expected_vector(name))
     is_sound(path)
+
+
+def test_a_write_that_looks_first_is_not_overtaken(path, many, monkeypatch):
+    real, refused = taskspace.atlas._atlas.locate, []
+
+    def locate(*given):
+        with pytest.raises(AtlasError, match="locked") as caught:
+            other.add(*many(3))
+        refused.append(caught)
+        return real(*given)
+
+    monkeypatch.setattr("taskspace.atlas._store.PATIENCE", 0.05)
+    with Atlas(path) as atlas, Atlas(path) as other:
+        atlas.add(*many(1, 2))
+        monkeypatch.setattr("taskspace.atlas._atlas.locate", locate)
+        atlas.remove("e1")
+        atlas.rename("e2", "new")
+        assert [entry.name for entry in other.entries()] == ["new"]
+    assert len(refused) == 2
 
 
 def test_a_lock_held_too_long_is_a_sentence(path, many, monkeypatch):

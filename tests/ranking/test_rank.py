@@ -96,6 +96,19 @@ def test_ties_go_by_name_and_are_noted(embed):
     assert rank(target, [*others, embed("first", [1, 0])], k=1).notes == ()
 
 
+def test_copies_at_another_scale_tie_whatever_the_last_bits(embed):
+    row = np.random.default_rng(0).integers(-9, 10, 50)  # whole numbers, so that multiples are exact in float32
+    others = [embed(f"c{i:02}", row * (i + 1)) for i in reversed(range(20))]
+    ranking = rank(embed("t", np.arange(50)), others)
+    assert names(ranking) == [f"c{i:02}" for i in range(20)]
+    assert len({hit.score for hit in ranking}) == 1
+
+
+def test_the_target_goes_before_what_ties_with_it(embed):
+    target, twin = embed("t", [1, 2]), embed("a twin", [2, 4])
+    assert names(rank(target, [twin, target], include_self=True)) == ["t", "a twin"]
+
+
 def test_fusion_can_change_the_order(embed):
     # By cosine: x is (1, -1), y is (.8, .6), z is (0, .8).  By rank: x is 1st and 3rd, y 2nd and 2nd, z 3rd and 1st.
     blocks = (("a", 2), ("b", 2))

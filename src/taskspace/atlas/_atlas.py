@@ -63,6 +63,13 @@ class Atlas:
         """Bring everything into the one file and let go of it."""
         self._store.close()
 
+    def check(self) -> str:
+        """What SQLite finds wrong with the file, as one line; empty when nothing is."""
+        with self._store.reading() as connection:
+            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+            orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
+        return "; ".join([*(line for line in found if line != "ok"), *(f"orphan row in {row[0]}" for row in orphans)])
+
     # Embeddings
 
     def add(self, *embeddings: TaskEmbedding, replace: bool = True) -> None:
@@ -78,7 +85,7 @@ class Atlas:
         with self._store.writing() as connection:
             for fingerprint, packed in pools.items():
                 _rows.put_pool(connection, fingerprint, packed)
-            keys = {space: _rows.put_space(connection, space) for space in {e.space for e in embeddings}}
+            keys = {space: _rows.put_space(connection, space) for space in dict.fromkeys(e.space for e in embeddings)}
             for embedding, provenance in zip(embeddings, stored, strict=True):
                 _rows.put(connection, keys[embedding.space], embedding, provenance, replace=replace)
             for key in keys.values():
@@ -172,6 +179,11 @@ class Atlas:
         """The one space that ``selector`` names; raises :class:`SettingError` listing them when it is not one."""
         with self._store.reading() as connection:
             return one_space(connection, self.path, selector).identity
+
+    def options(self, selector: SpaceId | str | None = None) -> dict[str, Any]:
+        """The options kept with a space."""
+        with self._store.reading() as connection:
+            return one_space(connection, self.path, selector).options
 
     def open_space(self, selector: SpaceId | str | None = None) -> Space:
         """The space itself, ready to embed, from the kept pool and options."""

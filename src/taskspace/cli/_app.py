@@ -26,7 +26,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from taskspace import __version__
+        from taskspace._version import __version__
 
         typer.echo(__version__)
         raise typer.Exit

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -44,7 +44,7 @@ def checked_kind(kind: str | None) -> Kind | None:
 
     if kind is not None and kind not in KINDS:
         raise SettingError(f"kind {kind!r} is not known{did_you_mean(kind, KINDS)}")
-    return cast("Kind | None", kind)
+    return kind
 
 
 def read_source(

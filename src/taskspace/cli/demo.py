@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,8 @@ from taskspace.cli import _options as o
 from taskspace.errors import DataError, SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
     from taskspace.atlas import Atlas
     from taskspace.embedding import Kind
     from taskspace.labelers import Labeler
@@ -55,7 +56,7 @@ def demo(
 
 
 @contextlib.contextmanager
-def _place(atlas: Path | None) -> Iterator[Path]:
+def _place(atlas: Path | None) -> Generator[Path]:
     if atlas is not None:
         yield atlas
         return
@@ -88,7 +89,9 @@ def _fill(atlas: Atlas, tasks: list[Task], rows: int) -> None:
     sources = [Source(task.name, partial(_sample, task, rows)) for task in tasks]
     sources += [Source(task.name + MODEL_SUFFIX, partial(_model, task)) for task in tasks]
     for number, outcome in enumerate(embed_all(space, sources, atlas), start=1):
-        o.say(f"[{number}/{len(sources)}] {outcome.status} {outcome.origin}{outcome.problem and ': ' + outcome.problem}")
+        o.say(
+            f"[{number}/{len(sources)}] {outcome.status} {outcome.origin}{outcome.problem and ': ' + outcome.problem}"
+        )
 
 
 def _sample(task: Task, rows: int) -> Task:
@@ -123,7 +126,10 @@ def _model(task: Task) -> Labeler:
 
 
 def _joined(task: Task) -> list[str]:
-    return [text if pair is None else f"{text} {pair}" for text, pair in zip(task.inputs.texts, task.inputs.pairs, strict=True)]
+    return [
+        text if pair is None else f"{text} {pair}"
+        for text, pair in zip(task.inputs.texts, task.inputs.pairs, strict=True)
+    ]
 
 
 def _answers(model: Any, rows: Sequence[Any]) -> Any:
@@ -148,9 +154,7 @@ def _table(lines: list[Line]) -> str:
     wide = max(len(line.target) for line in lines)
     middle = max(len(", ".join(line.datasets)) for line in lines)
     chance = sum(1 / (i + 1) for i in range(len(lines))) / len(lines)
-    rows = [
-        f"{line.target:<{wide}}  {', '.join(line.datasets):<{middle}}  {', '.join(line.models)}" for line in lines
-    ]
+    rows = [f"{line.target:<{wide}}  {', '.join(line.datasets):<{middle}}  {', '.join(line.models)}" for line in lines]
     head = f"{'held out':<{wide}}  {'data sets to start from':<{middle}}  models to start from"
     kinds: tuple[Kind, ...] = ("dataset", "model")
     foot = (

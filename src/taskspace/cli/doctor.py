@@ -6,6 +6,7 @@ import os
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,7 +15,6 @@ from taskspace.cli import _options as o
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _PACKAGES = {
     "torch": "embed", "transformers": "embed", "datasets": "hub", "scikit-learn": "sklearn", "skops": "sklearn",
@@ -45,7 +45,7 @@ def doctor(atlas: o.AtlasPath = None, as_json: o.AsJson = False) -> None:
 
 
 def _packages() -> list[Check]:
-    from taskspace import __version__
+    from taskspace._version import __version__
 
     checks = [Check("taskspace", True, f"{__version__} on Python {platform.python_version()}")]
     for package, extra in _PACKAGES.items():

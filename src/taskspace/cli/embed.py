@@ -35,7 +35,9 @@ def embed(
     ] = None,
     atlas: o.AtlasPath = None,
     learner: o.Learner = None,
-    surrogate: Annotated[str | None, typer.Option(help="Base model: a Hub id or folder.  [default: the atlas's]")] = None,
+    surrogate: Annotated[
+        str | None, typer.Option(help="Base model: a Hub id or folder.  [default: the atlas's]")
+    ] = None,
     pool: Annotated[
         Path | None, typer.Option(help="Unlabelled texts.  [default: the atlas's, else drawn from the data given]")
     ] = None,

@@ -12,9 +12,13 @@ from taskspace.errors import SettingError
 
 
 def export(
-    out: Annotated[Path, typer.Argument(help="FILE.parquet, FILE.safetensors (with --name), FILE.jsonl (with --pool).")],
+    out: Annotated[
+        Path, typer.Argument(help="FILE.parquet, FILE.safetensors (with --name), FILE.jsonl (with --pool).")
+    ],
     name: Annotated[str | None, typer.Option(help="Write this one embedding as safetensors.")] = None,
-    pool: Annotated[bool, typer.Option("--pool", help="Write the pool's texts, a row each, for a model to answer.")] = False,
+    pool: Annotated[
+        bool, typer.Option("--pool", help="Write the pool's texts, a row each, for a model to answer.")
+    ] = False,
     atlas: o.AtlasPath = None,
     learner: o.Learner = None,
     as_json: o.AsJson = False,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from taskspace.errors import SettingError, did_you_mean
 from taskspace.learners._evidence import Evidence, gather
 from taskspace.learners._learner import Embed, Ground, Learned, Learner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["LEARNERS", "Embed", "Evidence", "Ground", "Learned", "Learner", "gather", "load_learner"]
 

@@ -7,17 +7,20 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskspace._home import home
 from taskspace.embedding import RECIPE
-from taskspace.surrogates import Encoder
-from taskspace.task import Inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from taskspace.surrogates import Encoder
+    from taskspace.task import Inputs
 
 Matrix = NDArray[np.float64]
 

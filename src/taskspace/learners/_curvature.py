@@ -7,7 +7,7 @@ example it is DᵀA, summed over the tokens *before* squaring.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,7 +32,7 @@ def full_diagonal(inputs: Any, grads: Any) -> Any:
 
 
 @contextmanager
-def squared_gradients(module: Any, square: Square) -> Iterator[dict[str, Any]]:
+def squared_gradients(module: Any, square: Square) -> Generator[dict[str, Any]]:
     """While open, each backward pass adds every linear layer's ``square`` to the dict, by layer name.
 
     Layers that no gradient reaches do not appear.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from taskspace.labels import Answers, LabelKind
-from taskspace.task import Inputs
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from taskspace.labels import Answers, LabelKind
+    from taskspace.task import Inputs
 
 
 @dataclass(frozen=True, eq=False)

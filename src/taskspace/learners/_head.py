@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskspace._extras import require
-from taskspace.labels import LabelKind
+
+if TYPE_CHECKING:
+    from taskspace.labels import LabelKind
 
 Matrix = NDArray[np.float64]
 
@@ -19,7 +21,7 @@ _L2 = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """``weight`` float64[c, d] and ``bias`` float64[c]: logits of c classes, or the mean of one unit-variance Gaussian."""
+    """``weight`` float64[c, d], ``bias`` float64[c]: logits of c classes, or the mean of a unit-variance Gaussian."""
 
     weight: Matrix
     bias: NDArray[np.float64]
@@ -54,7 +56,7 @@ def _ridge(features: Matrix, values: Matrix, weights: NDArray[np.float64]) -> tu
     centre, mean = weights @ features, weights @ values
     centred = features - centre
     normal = (centred * weights[:, None]).T @ centred + _L2 * np.eye(features.shape[1])
-    weight = np.linalg.solve(normal, (centred * weights[:, None]).T @ (values - mean)).T
+    weight = np.linalg.solve(normal, (centred * weights[:, None]).T @ (values - mean)).T.astype(np.float64)
     return weight, mean - weight @ centre
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-from taskspace.learners._evidence import Evidence
-from taskspace.surrogates import Encoder
-from taskspace.task import Pool
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from taskspace.learners._evidence import Evidence
+    from taskspace.surrogates import Encoder
+    from taskspace.task import Pool
 
 
 @dataclass(frozen=True)

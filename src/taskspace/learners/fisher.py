@@ -6,12 +6,10 @@ Per example, not the square of a batch's gradient; one block per linear layer.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from taskspace._extras import require
 from taskspace.errors import DataError, SettingError
@@ -20,6 +18,11 @@ from taskspace.learners._evidence import Evidence
 from taskspace.learners._head import Head, Matrix, fit_head, standardised
 from taskspace.learners._learner import Embed, Ground, Learned
 from taskspace.surrogates import Encoder, masked_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
 
 _LABELS = ("empirical", "sampled", "exact")
 _POOLINGS = ("rows", "full")
@@ -173,4 +176,4 @@ def count_sketch(values: NDArray[np.float64], size: int, name: str, seed: int) -
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     buckets = rng.integers(size, size=len(values))
     signs = rng.integers(2, size=len(values)) * 2.0 - 1.0
-    return np.bincount(buckets, weights=signs * values, minlength=size)
+    return np.bincount(buckets, weights=signs * values, minlength=size).astype(np.float64)

@@ -5,17 +5,21 @@ The inner product of two vectors is the linear CKA of the two answer functions o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from taskspace.errors import DataError
 from taskspace.learners._coordinates import Coordinates, Matrix, cached, fit_coordinates, raw_features
-from taskspace.learners._evidence import Evidence
 from taskspace.learners._learner import Embed, Ground, Learned
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from taskspace.learners._evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def fit_probe(x: Matrix, y: Matrix, weights: NDArray[np.float64], shrinkage: flo
     """Ridge (XᵀWX + λI)B = XᵀWY on centred x [n, q] and y [n, c], and its leave-one-out share of variance."""
     weighted = x * weights[:, None]
     normal = weighted.T @ x + shrinkage * np.eye(x.shape[1])
-    probe = np.linalg.solve(normal, weighted.T @ y)
+    probe = np.linalg.solve(normal, weighted.T @ y).astype(np.float64)
     leverage = np.einsum("nq,qn->n", x, np.linalg.solve(normal, weighted.T)) + weights
     left_out = (y - x @ probe) / np.clip(1 - leverage, 1e-6, None)[:, None]
     total = float((weights @ (y / np.clip(1 - weights, 1e-6, None)[:, None]) ** 2).sum())

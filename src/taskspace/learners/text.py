@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from taskspace.errors import DataError
-from taskspace.learners._evidence import Evidence
 from taskspace.learners._learner import Embed, Ground, Learned
-from taskspace.surrogates import Encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from taskspace.learners._evidence import Evidence
+    from taskspace.surrogates import Encoder
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+    from pathlib import Path
 
 Vector = NDArray[np.float32]
 
@@ -60,7 +63,7 @@ class FeatureCache:
                 db.executemany("INSERT OR IGNORE INTO features VALUES (?, ?)", rows)
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection | None]:
+    def _open(self) -> Generator[sqlite3.Connection | None]:
         db = self._connect()
         try:
             yield db

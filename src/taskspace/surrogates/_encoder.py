@@ -6,19 +6,22 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from taskspace._extras import require
 from taskspace._home import home
 from taskspace.errors import SettingError, SurrogateError
 from taskspace.surrogates._cache import FeatureCache, text_key
 from taskspace.surrogates._locate import DEFAULT_SURROGATE, Located, locate
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 _ROWS = 16
 """Rows of every batch.  Batches of one shape make a text's features depend on the text alone, bit for bit:
@@ -115,7 +118,7 @@ class Encoder:
         return features[:, at : at + self.hidden]
 
     def batches(self, first: Sequence[str], second: Sequence[str | None]) -> Iterator[tuple[list[int], dict[str, Any]]]:
-        """Rows and token tensors [16, tokens], shortest texts first; what fills up a short batch follows the rows named."""
+        """Row numbers and token tensors [16, tokens], shortest texts first; fillers follow the rows numbered."""
         torch = require("torch", extra="embed", why="a surrogate")
         encoded = self._tokenize(first, second)
         lengths = [-(-len(ids) // _STEP) * _STEP for ids in encoded["input_ids"]]
@@ -214,7 +217,7 @@ def _transformers(located: Located) -> Any:
 
 
 @contextlib.contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
+def _quiet(transformers: Any) -> Generator[None]:
     """No bar for a load of a second, and no notes about heads that a bare encoder does not have."""
     logs = transformers.utils.logging
     verbosity, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
@@ -230,7 +233,9 @@ def _quiet(transformers: Any) -> Iterator[None]:
 
 def _unloadable(located: Located, error: Exception) -> SurrogateError:
     first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return SurrogateError(f"{located.name} in {located.folder} cannot be loaded ({first_line}); save or download it again")
+    return SurrogateError(
+        f"{located.name} in {located.folder} cannot be loaded ({first_line}); save or download it again"
+    )
 
 
 def _bar(total: int, progress: bool) -> Any:

