@@ -92,11 +92,11 @@ class Ranking:
 
     def to_pandas(self) -> Any:
         """A ``pandas.DataFrame`` with the columns of :meth:`to_arrow`."""
-        return require("pandas", extra="hub", why="Ranking.to_pandas").DataFrame(self._columns())
+        return require("pandas", extra="frames", why="Ranking.to_pandas").DataFrame(self._columns())
 
     def to_polars(self) -> Any:
         """A ``polars.DataFrame`` with the columns of :meth:`to_arrow`."""
-        return require("polars", extra="dev", why="Ranking.to_polars").DataFrame(self._columns())
+        return require("polars", extra="frames", why="Ranking.to_polars").DataFrame(self._columns())
 
     def _columns(self) -> dict[str, list[Any]]:
         return {

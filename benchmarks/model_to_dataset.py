@@ -1,0 +1,120 @@
+"""Does a black-box model's embedding find the data set it was trained on?
+
+A TF-IDF + logistic regression model per single-text task (all train rows) answers a pool of 2,000
+unlabelled texts and is embedded; 400 train rows per task are embedded as data sets.  Scored by the
+mean reciprocal rank of a model's own data set among all, over 5 pool draws, for soft answers (class
+probabilities) and hard ones (the most probable class).  Ties share their expected reciprocal rank.
+
+    python benchmarks/model_to_dataset.py                       # all learners; about an hour on 2 cores
+    python benchmarks/model_to_dataset.py --learners response   # minutes
+
+Rows go to results/model_to_dataset.csv as they are measured, and what stands there is not measured
+again; a table and results/model_to_dataset.json follow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+from _common import DATA, RESULTS, bag_of_words, draw, recorded, single_text_tasks, unlabelled, write
+
+from taskspace import Space, Task
+from taskspace.surrogates import load_surrogate
+
+LEARNERS = {"response": {}, "text": {}, "fisher": {"rows": 128}}
+T_975 = 2.776  # Student's t, 4 degrees of freedom: five draws
+
+
+def reciprocal_ranks(similarities: np.ndarray) -> np.ndarray:
+    """Expected 1/rank of the diagonal in each row, over all orders of tied candidates."""
+    own = np.diag(similarities)[:, None]
+    better = (similarities > own + 1e-9).sum(axis=1)
+    tied = (np.abs(similarities - own) <= 1e-9).sum(axis=1)
+    return np.array([np.mean(1 / np.arange(b + 1, b + t + 1)) for b, t in zip(better, tied, strict=True)])
+
+
+def unit(embedding) -> np.ndarray:
+    """Blocks at unit norm over the root of their number: inner products are mean block cosines."""
+    cuts = np.cumsum([size for _, size in embedding.blocks])[:-1]
+    parts = [part / (np.linalg.norm(part) or 1.0) for part in np.split(embedding.vector.astype(float), cuts)]
+    return np.concatenate(parts) / np.sqrt(len(parts))
+
+
+def predictions(names: list[str], tasks: Path, texts: list[str]) -> dict[str, np.ndarray]:
+    """float32[texts, classes] of each task's model."""
+    found = {}
+    for name in names:
+        task = Task.from_file(tasks / name)
+        found[name] = bag_of_words(task).predict_proba(texts).astype(np.float32)
+        print(f"model of {name}: {found[name].shape[1]} classes", flush=True)
+    return found
+
+
+def measure(space: Space, tasks: list[Task], answers: dict[str, np.ndarray], where: dict[str, int], *, hard: bool):
+    datasets = np.stack([unit(space.embed(task)) for task in tasks])
+    models = []
+    for task in tasks:
+        rows = answers[task.name]
+        said = {t: str(rows[i].argmax()) if hard else rows[i] for t, i in where.items()}
+        models.append(unit(space.embed(recorded(task.name, said))))
+    return reciprocal_ranks(np.stack(models) @ datasets.T)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--learners", nargs="+", default=list(LEARNERS))
+    parser.add_argument("--draws", type=int, default=5)
+    args = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / "model_to_dataset.csv"
+    if not file.exists():
+        file.write_text("learner,answers,draw,mrr\n")
+    done = {(r["learner"], r["answers"], int(r["draw"])) for r in csv.DictReader(file.open())}
+    wanted = [(k, a, d) for k in args.learners for d in range(args.draws) for a in ("soft", "hard")]
+    names = single_text_tasks(args.data)
+    if set(wanted) - done:
+        run(args.data, names, [key for key in wanted if key not in done], file)
+    report(list(csv.DictReader(file.open())), len(names))
+
+
+def run(data: Path, names: list[str], wanted: list[tuple[str, str, int]], file: Path) -> None:
+    whole = unlabelled(data)
+    pools = {d: draw(whole, 2000, seed=d) for d in sorted({d for _, _, d in wanted})}
+    texts = sorted({text for pool in pools.values() for text in pool.inputs.texts})
+    where = {text: i for i, text in enumerate(texts)}
+    answers = predictions(names, data / "tasks", texts)
+    tasks = [Task.from_file(data / "tasks" / name, limit=400) for name in names]
+    surrogate = load_surrogate()
+    for learner, kind, number in wanted:
+        pool = pools[number]
+        space = Space(pool, surrogate=surrogate, learner=learner, **LEARNERS[learner])
+        part = {text: where[text] for text in pool.inputs.texts}
+        score = measure(space, tasks, answers, part, hard=kind == "hard").mean()
+        with file.open("a") as out:
+            out.write(f"{learner},{kind},{number},{score:.4f}\n")
+        print(f"{learner:<9} {kind} draw {number}: {score:.3f}", flush=True)
+
+
+def report(rows: list[dict], candidates: int) -> None:
+    chance = float(np.mean(1 / np.arange(1, candidates + 1)))
+    table = []
+    for learner, kind in sorted({(row["learner"], row["answers"]) for row in rows}):
+        scores = np.array([float(r["mrr"]) for r in rows if (r["learner"], r["answers"]) == (learner, kind)])
+        half = T_975 * scores.std(ddof=1) / np.sqrt(len(scores)) if len(scores) == 5 else float("nan")
+        table.append({
+            "learner": learner, "answers": kind, "mrr": round(float(scores.mean()), 4),
+            "low": round(float(scores.mean() - half), 4), "high": round(float(scores.mean() + half), 4),
+            "draws": len(scores),
+        })  # fmt: skip
+    for row in table:
+        print("{learner:<9} {answers}  MRR {mrr:.3f}  95% [{low:.3f}, {high:.3f}]  {draws} draws".format(**row))
+    print(f"chance {chance:.3f} ({candidates} data sets)")
+    write("model_to_dataset", {"chance": round(chance, 4), "candidates": candidates, "table": table})
+
+
+if __name__ == "__main__":
+    main()
