@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from _common import DATA, bag_of_words, draw, recorded, unlabelled, write
 
+from _common import DATA, bag_of_words, draw, recorded, unlabelled, write
 from taskspace import Space, Task
 from taskspace.surrogates import load_surrogate, masked_mean
 

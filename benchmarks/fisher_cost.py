@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from _common import DATA, write
 
+from _common import DATA, write
 from taskspace import Task
 from taskspace.labels import Answers
 from taskspace.learners import gather

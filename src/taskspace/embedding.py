@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -100,7 +101,7 @@ class TaskEmbedding:
 
     ``blocks`` names the consecutive parts of the vector (one per model component for ``fisher``, else
     a single one).  ``content`` is the fingerprint of what was embedded; ``provenance`` holds plain JSON
-    values: rows, classes, coverage, skill, model calls, seconds, version.  ``pool`` rides along in
+    values: rows, classes, coverage, skill, model calls, version.  ``pool`` rides along in
     memory so that a store can keep it beside the vectors; it is neither compared nor saved.
     """
 
@@ -116,7 +117,7 @@ class TaskEmbedding:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise SettingError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
-        vector = np.ascontiguousarray(self.vector, dtype="<f4")
+        vector = np.array(self.vector, dtype="<f4", order="C")  # a copy, since it is frozen below
         if vector.ndim != 1 or sum(size for _, size in self.blocks) != len(vector):
             raise EmbeddingError(
                 f"{self.name!r}: a vector of shape {vector.shape} does not fit its blocks {self.blocks}"
@@ -163,7 +164,8 @@ class TaskEmbedding:
             partial.write_bytes(save({"vector": np.array(self.vector)}, {"taskspace": json.dumps(header)}))
             partial.replace(target)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink()
             raise EmbeddingError(f"cannot write {target}: {error.strerror}; choose another place") from error
         return target
 
@@ -184,14 +186,19 @@ class TaskEmbedding:
             ) from error
         if vector is None:
             raise EmbeddingError(f"{path} is a safetensors file but not a task embedding; it has no taskspace header")
-        header = json.loads(metadata["taskspace"])
-        if header["format"] != 1:
-            raise EmbeddingError(f"{path} has format {header['format']}, this version reads 1; upgrade taskspace")
-        blocks = tuple((str(name), int(size)) for name, size in header["blocks"])
-        return cls(
-            header["name"], header["kind"], SpaceId.from_dict(header["space"]), vector, blocks,
-            header["content"], header["provenance"],
-        )  # fmt: skip
+        try:
+            header = json.loads(metadata["taskspace"])
+            if header["format"] != 1:
+                raise EmbeddingError(f"{path} has format {header['format']}, this version reads 1; upgrade taskspace")
+            blocks = tuple((str(name), int(size)) for name, size in header["blocks"])
+            return cls(
+                header["name"], header["kind"], SpaceId.from_dict(header["space"]), vector, blocks,
+                header["content"], header["provenance"],
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError) as error:
+            raise EmbeddingError(
+                f"the header of {path} is not that of an embedding ({type(error).__name__}: {error}); save it again"
+            ) from error
 
 
 def _short(value: Any) -> str:

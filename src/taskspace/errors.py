@@ -63,6 +63,10 @@ class SettingError(TaskspaceError):
     """An option or name that is not among the choices."""
 
 
+class TaskspaceWarning(UserWarning):
+    """Something left out or doubtful that the user should know of; the command line prints it as a note."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint for a sentence's end: the nearest known name, else a few of them, else nothing."""
     names = sorted(known)

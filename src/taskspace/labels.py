@@ -143,7 +143,7 @@ def _parse_classes(values: Sequence[RawLabel]) -> Classes:
 
 
 def _is_missing(value: RawLabel) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value)) or value == ""
+    return value is None or (isinstance(value, float | np.floating) and math.isnan(value)) or value == ""
 
 
 def _as_number(value: RawLabel) -> float | None:
@@ -151,7 +151,7 @@ def _as_number(value: RawLabel) -> float | None:
         return None
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from taskspace.errors import AtlasError, DataError, TaskspaceError
+import numpy as np
+
+from taskspace.errors import AtlasError, DataError, TaskspaceError, TaskspaceWarning
+from taskspace.labels import Classes
 from taskspace.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from taskspace.atlas import Atlas
-    from taskspace.embedding import Kind, SpaceId, TaskEmbedding
+    from taskspace.embedding import Kind, TaskEmbedding
     from taskspace.labelers import Labeler
     from taskspace.space import Space
 
@@ -45,36 +50,61 @@ class Outcome:
 def embed_all(space: Space, sources: Iterable[Source], atlas: Atlas) -> Iterator[Outcome]:
     """Embed one source after the other and commit each at once; a source that fails does not stop the rest.
 
+    Warns of classes with a single row.
     Raises :class:`AtlasError` when the atlas itself can no longer be written.
     """
     given: dict[str, str] = {}
+    held: dict[str, Kind] = {
+        entry.name: entry.kind for entry in atlas.entries() if entry.space == space.identity.fingerprint
+    }
     for source in sources:
         try:
-            yield _embed_one(space, source, atlas, given)
+            yield _embed_one(space, source, atlas, given, held)
         except AtlasError:
             raise
         except TaskspaceError as error:
+            logging.getLogger(__name__).debug("%s failed", source.origin, exc_info=error)
             yield Outcome(source.origin, "failed", problem=str(error))
 
 
-def _embed_one(space: Space, source: Source, atlas: Atlas, given: dict[str, str]) -> Outcome:
+def _embed_one(space: Space, source: Source, atlas: Atlas, given: dict[str, str], held: dict[str, Kind]) -> Outcome:
     what = source.load()
     name = what.name
+    kind: Kind = "dataset" if isinstance(what, Task) else what.kind
     if given.setdefault(name, source.origin) != source.origin:
         raise DataError(
-            f"{source.origin} is called {name!r} like {given[name]}; give it another name and embed it alone"
+            f"{source.origin} is called {name!r} like {given[name]}; give it another name (--name) and embed it alone"
         )
-    kind: Kind = "dataset" if isinstance(what, Task) else what.kind
+    if held.get(name, kind) != kind:
+        raise DataError(
+            f"there is already a {held[name]} named {name!r}; give this {kind} another name (--name) or remove that one"
+        )
     same = atlas.names_of(what.fingerprint, kind, space=space.identity)
     if name in same:
         return Outcome(source.origin, "kept", name)
+    if isinstance(what, Task) and space.learner.needs_labels:
+        _warn_of_lone_rows(what)
     embedding = space.embed(what)
     if same:  # the content is known under another name: keep both, and say so
         embedding = replace(embedding, provenance={**embedding.provenance, "same_content_as": same[0]})
-    status: Status = "replaced" if _stands(atlas, name, space.identity) else "embedded"
     atlas.add(embedding)
+    status: Status = "replaced" if name in held else "embedded"
+    held[name] = kind
     return Outcome(source.origin, status, name, embedding)
 
 
-def _stands(atlas: Atlas, name: str, space: SpaceId) -> bool:
-    return name in atlas and any(entry.name == name for entry in atlas.entries(space=space))
+def _warn_of_lone_rows(task: Task) -> None:
+    """What is known of a class from one row is mostly what that row happens to say."""
+    labels = task.stated_labels
+    if not isinstance(labels, Classes):
+        return
+    counts = np.bincount(labels.codes[labels.codes >= 0], minlength=len(labels.names))
+    lone = [labels.names[code] for code in np.flatnonzero(counts == 1)]
+    if lone:
+        named = ", ".join(map(repr, lone[:3])) + (", …" if len(lone) > 3 else "")
+        warnings.warn(
+            f"{len(lone)} of {np.count_nonzero(counts)} classes of {task.name!r} have one row only ({named});"
+            " little can be learned of them",
+            TaskspaceWarning,
+            stacklevel=3,
+        )

@@ -9,7 +9,7 @@ import numpy as np
 
 from taskspace._version import __version__
 from taskspace.embedding import SpaceId, TaskEmbedding
-from taskspace.errors import SpaceMismatch
+from taskspace.errors import SettingError, SpaceMismatch
 from taskspace.labelers import Labeler, ask
 from taskspace.labels import Answers, Targets
 from taskspace.learners import Embed, Evidence, Ground, Learner, gather, load_learner
@@ -46,6 +46,10 @@ class Space:
         progress: bool = False,
         **settings: Any,
     ) -> None:
+        if not isinstance(seed, int) or seed < 0:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+            raise SettingError(f"seed={seed!r} is not a whole number of at least 0")
+        if settings and not isinstance(learner, str):
+            raise SettingError(f"{', '.join(settings)} cannot be set on a learner that is made already; set it there")
         if not isinstance(surrogate, Encoder):
             surrogate = load_surrogate(surrogate, revision=revision, device=device)
         self.pool = pool
@@ -118,6 +122,7 @@ class Space:
     def _from_task(self, task: Task, name: str | None) -> TaskEmbedding:
         if self.learner.needs_labels:
             task.require_learnable()
+        task = task.canonical()
         about = {
             "input_rows": len(task),
             "classes": len(task.label_names),
@@ -158,7 +163,7 @@ class Space:
 
     def _answers_of(self, task: Task) -> Answers:
         labels = task.stated_labels
-        if labels is None:
+        if labels is None or not self.learner.needs_labels:
             return Answers(np.zeros((len(task), 0)), np.ones(len(task), dtype=bool))
         if isinstance(labels, Targets):
             return self._target_answers(task.inputs, labels)

@@ -242,7 +242,7 @@ def _all_texts(inputs: Inputs) -> list[str]:
 
 def _plain_letters(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return re.sub(r"[\W_]+", "", folded)
+    return re.sub(r"[\W_]+", "", folded) or folded
 
 
 def _digest(text: str, pair: str | None) -> bytes:

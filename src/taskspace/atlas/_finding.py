@@ -38,7 +38,9 @@ def one_space(connection: sqlite3.Connection, path: Path, selector: SpaceId | st
     if len(fit) == 1:
         return fit[0]
     if fit:
-        raise SettingError(f"{len(fit)} spaces fit, so say which by the start of its fingerprint: {_listed(fit)}")
+        raise SettingError(
+            f"{len(fit)} spaces fit, so say which by the start of its fingerprint (--learner): {_listed(fit)}"
+        )
     label = selector if isinstance(selector, SpaceId) else repr(selector)
     raise SettingError(f"no space of {path} fits {label}; there is {_listed(rows)}")
 
@@ -53,7 +55,7 @@ def locate(
         raise UnknownName(f"there is no {name!r} in {path}{did_you_mean(name, _names(connection, places))}")
     if len(found) > 1:
         held = _listed([row for _, row in found])
-        raise SettingError(f"{name!r} stands in {len(found)} spaces, so say which with space: {held}")
+        raise SettingError(f"{name!r} stands in {len(found)} spaces, so say which with space= (--learner): {held}")
     return found[0]
 
 

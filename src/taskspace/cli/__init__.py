@@ -2,29 +2,74 @@
 
 from __future__ import annotations
 
-import os
 import sys
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 
 def main() -> None:
     """Run ``taskspace``.  Exit code 0: done; 2: the user can mend it, one sentence; 1: a bug."""
+    from taskspace.cli._endings import ended_early
     from taskspace.errors import TaskspaceError
 
     debug = "--debug" in sys.argv
     argv = [word for word in sys.argv[1:] if word != "--debug"]
     try:
-        from taskspace.cli._app import app
+        with ended_early(), _plain_notes(), _tracing(debug):
+            from taskspace.cli._app import app
 
-        app(argv, prog_name="taskspace")
+            app(argv, prog_name="taskspace")
     except TaskspaceError as error:
-        if debug:
-            raise
         sys.stderr.write(f"taskspace: {error}\n")
         raise SystemExit(2) from None
-    except BrokenPipeError:
-        # Whoever read our output has gone (``| head``); nothing is left to say to them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("taskspace: stopped; what was finished is kept, run the same command to go on\n")
-        raise SystemExit(130) from None
+
+
+@contextmanager
+def _plain_notes() -> Generator[None]:
+    """Our own warnings as one line on stderr, each once; those of others as Python shows them."""
+    from taskspace.errors import TaskspaceWarning
+
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+        told: set[str] = set()  # Python's own memory of them is wiped whenever a package sets a filter
+
+        def show(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
+            if not issubclass(category, TaskspaceWarning):
+                usual(message, category, *where, **more)  # pyright: ignore[reportArgumentType]  # handed on as it came
+            elif str(message) not in told:
+                from tqdm import tqdm
+
+                told.add(str(message))
+                tqdm.write(f"taskspace: note: {message}", file=sys.stderr)
+
+        warnings.showwarning = show
+        warnings.simplefilter("always", TaskspaceWarning)
+        yield
+
+
+@contextmanager
+def _tracing(debug: bool) -> Generator[None]:
+    """With ``--debug``, a traceback for what else is told in one sentence: also where a run goes on after it."""
+    if not debug:
+        yield
+        return
+    import logging
+    import traceback
+
+    from taskspace.errors import TaskspaceError
+
+    log, handler = logging.getLogger("taskspace"), logging.StreamHandler()
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    except TaskspaceError:
+        traceback.print_exc()
+        raise
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(logging.NOTSET)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from taskspace.cli._endings import ended_early
 from taskspace.cli.demo import demo
 from taskspace.cli.doctor import doctor
 from taskspace.cli.embed import embed
@@ -45,4 +46,4 @@ def about(
 
 
 for verb in (embed, rank, near, show, remove, export, doctor, demo):
-    app.command()(verb)
+    app.command()(ended_early()(verb))  # around the verb itself, since typer has other ends for these errors

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from taskspace.task import Task
 
 AtlasPath = Annotated[
-    Path | None, typer.Option("--atlas", help="The atlas file.  [default: $TASKSPACE_ATLAS, else one for this user]")
+    Path | None, typer.Option("--atlas", help="The atlas file (default: $TASKSPACE_ATLAS, else one for this user)")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Learner = Annotated[str | None, typer.Option(help="response, text or fisher.  [default: the atlas's, else response]")]
+Learner = Annotated[str | None, typer.Option(help="response, text or fisher (default: the atlas's, else response)")]
+Which = Annotated[
+    str | None,
+    typer.Option("--learner", help="Where there are several spaces: the learner of one, or the start of its id."),
+]
 KindOption = Annotated[str | None, typer.Option("--kind", help="Only dataset, model, prompt or adapter.")]
-TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the text.  [default: guessed]")]
+TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the text (default: guessed)")]
 PairColumn = Annotated[str | None, typer.Option("--text-pair", help="Column of the second text.")]
 LabelColumn = Annotated[str | None, typer.Option("--label", help="Column of the label.")]
 Limit = Annotated[int, typer.Option(min=2, help="Rows to use of each data set: a sample stratified by label.")]

@@ -37,7 +37,7 @@ class Line:
 
 
 def demo(
-    data: Annotated[Path | None, typer.Option(help="A folder of task folders.  [default: the sample tasks]")] = None,
+    data: Annotated[Path | None, typer.Option(help="A folder of task folders (default: the sample tasks)")] = None,
     atlas: Annotated[Path | None, typer.Option(help="Keep the atlas in this file.")] = None,
     rows: Annotated[int, typer.Option(min=20, help="Rows of each data set to embed.")] = 400,
     as_json: o.AsJson = False,
@@ -47,12 +47,16 @@ def demo(
 
     with _place(atlas) as path, Atlas(path) as store:
         tasks = _tasks(data)
-        _fill(store, tasks, rows)
-        lines = [_hold_out(store, task.name) for task in tasks]
+        failed = _fill(store, tasks, rows)
+        lines = [_hold_out(store, task.name) for task in tasks if task.name in store]
+    if not lines:
+        raise DataError(f"none of the {len(tasks)} data sets could be embedded; see above why")
     if as_json:
         o.print_json({"targets": [asdict(line) for line in lines], "own_model_mrr": _reciprocal(lines)})
     else:
         typer.echo(_table(lines))
+    if failed:
+        raise typer.Exit(2)
 
 
 @contextlib.contextmanager
@@ -76,8 +80,8 @@ def _tasks(data: Path | None) -> list[Task]:
     return [Task.from_file(folder) for folder in folders]
 
 
-def _fill(atlas: Atlas, tasks: list[Task], rows: int) -> None:
-    """Every data set and a model trained on each, through one pool drawn from all of them."""
+def _fill(atlas: Atlas, tasks: list[Task], rows: int) -> int:
+    """Every data set and a model trained on each, through one pool drawn from all of them; how many failed."""
     from taskspace.scale import Source, embed_all
     from taskspace.space import Space
     from taskspace.task import Pool
@@ -88,10 +92,13 @@ def _fill(atlas: Atlas, tasks: list[Task], rows: int) -> None:
     atlas.keep_space(space.identity, pool)
     sources = [Source(task.name, partial(_sample, task, rows)) for task in tasks]
     sources += [Source(task.name + MODEL_SUFFIX, partial(_model, task)) for task in tasks]
+    failed = 0
     for number, outcome in enumerate(embed_all(space, sources, atlas), start=1):
         o.say(
             f"[{number}/{len(sources)}] {outcome.status} {outcome.origin}{outcome.problem and ': ' + outcome.problem}"
         )
+        failed += outcome.status == "failed"
+    return failed
 
 
 def _sample(task: Task, rows: int) -> Task:
@@ -109,6 +116,7 @@ def _model(task: Task) -> Labeler:
     text = require("sklearn.feature_extraction.text", extra="sklearn", why="taskspace demo")
     linear = require("sklearn.linear_model", extra="sklearn", why="taskspace demo")
     pipeline = require("sklearn.pipeline", extra="sklearn", why="taskspace demo")
+    task.require_learnable()
     labels = task.stated_labels
     if not isinstance(labels, Classes):
         raise SettingError(f"the demo trains classifiers, and the labels of {task.name!r} are no classes; leave it out")
@@ -151,11 +159,12 @@ def _reciprocal(lines: list[Line]) -> float:
 
 
 def _table(lines: list[Line]) -> str:
-    wide = max(len(line.target) for line in lines)
-    middle = max(len(", ".join(line.datasets)) for line in lines)
+    first, second = "held out", "data sets to start from"
+    wide = max(len(first), *(len(line.target) for line in lines))
+    middle = max(len(second), *(len(", ".join(line.datasets)) for line in lines))
     chance = sum(1 / (i + 1) for i in range(len(lines))) / len(lines)
     rows = [f"{line.target:<{wide}}  {', '.join(line.datasets):<{middle}}  {', '.join(line.models)}" for line in lines]
-    head = f"{'held out':<{wide}}  {'data sets to start from':<{middle}}  models to start from"
+    head = f"{first:<{wide}}  {second:<{middle}}  models to start from"
     kinds: tuple[Kind, ...] = ("dataset", "model")
     foot = (
         f"scores are similarities ({' and '.join(kinds)} embeddings in one space), not predicted gains; a target finds"

@@ -61,7 +61,7 @@ def _cache() -> Check:
 
     place = home()
     nearest = next(folder for folder in [place, *place.parents] if folder.exists())
-    if os.access(nearest, os.W_OK):
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
         return Check("cache", True, str(place))
     return Check("cache", None, f"{nearest} cannot be written, so features are computed anew; set TASKSPACE_HOME")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from taskspace.cli import _options as o
-from taskspace.errors import SettingError
+from taskspace.errors import AtlasError, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,32 +27,32 @@ POOL_SIZE = 2000
 
 
 def embed(
-    inputs: Annotated[list[str] | None, typer.Argument(help="Files, task folders or Hub data set ids.")] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE", help="Files, task folders or Hub data set ids.")
+    ] = None,
     labeler: Annotated[
         list[str] | None,
         typer.Option(help="A model: predictions:FILE, python:MODULE:NAME or sklearn:FILE.  May be repeated."),
     ] = None,
     atlas: o.AtlasPath = None,
     learner: o.Learner = None,
-    surrogate: Annotated[
-        str | None, typer.Option(help="Base model: a Hub id or folder.  [default: the atlas's]")
-    ] = None,
+    surrogate: Annotated[str | None, typer.Option(help="Base model: a Hub id or folder (default: the atlas's)")] = None,
     pool: Annotated[
-        Path | None, typer.Option(help="Unlabelled texts.  [default: the atlas's, else drawn from the data given]")
+        Path | None, typer.Option(help="Unlabelled texts (default: the atlas's, else drawn from the data given)")
     ] = None,
     text: o.TextColumn = None,
     text_pair: o.PairColumn = None,
     label: o.LabelColumn = None,
     name: Annotated[str | None, typer.Option(help="What to call it, when one thing is embedded.")] = None,
     limit: o.Limit = 5000,
-    seed: Annotated[int, typer.Option(help="Seed of a new space.")] = 0,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, …  [default: cuda where there is one]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the space (default: the atlas's, else 0)")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, … (default: cuda where there is one)")] = None,
     trust_pickle: Annotated[
         bool, typer.Option("--trust-pickle", help="Unpickle joblib and pickle files: only those you made.")
     ] = False,
     as_json: o.AsJson = False,
 ) -> None:
-    """Embed data sets (FILES) and models (--labeler) into the atlas.
+    """Embed data sets (FILE …) and models (--labeler) into the atlas.
 
     What is there with the same content is kept, so a run that was stopped goes on where it was.
     """
@@ -67,7 +66,7 @@ def embed(
     _require_sense(len(data) + len(models), name)
     path = o.atlas_path(atlas)
     if atlas is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
     texts = None if pool is None else Pool.from_file(pool)
     with Atlas(path) as store:
         space = _space(store, data, texts, learner=learner, surrogate=surrogate, seed=seed, device=device)
@@ -103,6 +102,13 @@ def _require_sense(count: int, name: str | None) -> None:
         raise SettingError(f"--name {name} fits one thing, and {count} were given; embed it alone")
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AtlasError(f"the folder {folder} cannot be made ({error.strerror}); say another with --atlas") from error
+
+
 def _space(
     atlas: Atlas,
     data: list[Source],
@@ -110,28 +116,34 @@ def _space(
     *,
     learner: str | None,
     surrogate: str | None,
-    seed: int,
+    seed: int | None,
     device: str | None,
 ) -> Space:
     """The atlas's space, or a new one that shares with the last whatever is not said anew."""
     from taskspace.space import Space
 
-    last = _last_space(atlas, learner)
+    last, fits = _last_space(atlas, learner)
     kept = {} if last is None else atlas.options(last)
-    if last is not None and pool is None and surrogate is None and learner in (None, last.learner):
-        return Space.open(last, atlas.pool(last), **kept, device=device, progress=o.on_terminal())
+    shown = o.on_terminal()
+    if last is not None and fits and pool is None and surrogate is None and seed in (None, last.seed):
+        return Space.open(last, atlas.pool(last), **kept, device=device, progress=shown)
+    settings = dict(last.settings) if last is not None and fits else {}
+    named = last.learner if last is not None and fits else learner or "response"
+    options = kept if surrogate is None else {"surrogate": _settled(surrogate)}
+    if seed is None:
+        seed = last.seed if last is not None else 0
     if pool is None:
         pool = atlas.pool(last) if last is not None else _drawn_pool(data, seed)
-    options = kept if surrogate is None else {"surrogate": _settled(surrogate)}
-    space = Space(pool, learner=learner or "response", seed=seed, device=device, progress=o.on_terminal(), **options)
+    space = Space(pool, learner=named, seed=seed, device=device, progress=shown, **options, **settings)
     atlas.keep_space(space.identity, pool, options)
     return space
 
 
-def _last_space(atlas: Atlas, learner: str | None) -> SpaceId | None:
+def _last_space(atlas: Atlas, learner: str | None) -> tuple[SpaceId | None, bool]:
+    """The newest space that ``learner`` (a name, or the start of a fingerprint) may mean, else the newest of all."""
     spaces = atlas.spaces()
-    fitting = [space for space in spaces if space.learner == learner] or spaces
-    return fitting[-1] if fitting else None
+    fitting = [s for s in spaces if learner in (None, s.learner) or s.fingerprint.startswith(learner)]
+    return (fitting or spaces or [None])[-1], bool(fitting)
 
 
 def _settled(surrogate: str) -> str:
@@ -140,17 +152,26 @@ def _settled(surrogate: str) -> str:
 
 
 def _drawn_pool(data: list[Source], seed: int) -> Pool:
-    """Texts of the data given and of the sample tasks, whose pairs let relations be seen."""
+    """Texts of the data given and of the sample tasks, whose pairs let relations be seen.
+
+    Raises what reading raised when no input can be read: a space without their texts would stay.
+    """
     from taskspace.data import sample_tasks
     from taskspace.errors import TaskspaceError
     from taskspace.task import Pool, Task
 
-    readable = sample_tasks()
+    tasks: list[Task] = []
+    problems: list[TaskspaceError] = []
     for source in data:
-        with contextlib.suppress(TaskspaceError):  # told when its turn to be embedded comes
+        try:
             task = source.load()
-            readable += [task] if isinstance(task, Task) else []
-    drawn = Pool.from_tasks(readable, size=POOL_SIZE, seed=seed)
+        except TaskspaceError as problem:  # told when its turn to be embedded comes
+            problems.append(problem)
+        else:
+            tasks += [task] if isinstance(task, Task) else []
+    if problems and not tasks:
+        raise problems[0]
+    drawn = Pool.from_tasks([*sample_tasks(), *tasks], size=POOL_SIZE, seed=seed)
     o.say(f"new space: a pool of {len(drawn)} texts was drawn from the data given and the sample tasks")
     return drawn
 
@@ -165,7 +186,9 @@ def _watched(outcomes: Iterable[Outcome], total: int, *, as_json: bool) -> list[
             seen.append(outcome)
             bar.update()
             if outcome.status == "failed" or not as_json:
-                tqdm.write(_line(outcome), file=sys.stderr if outcome.status == "failed" else sys.stdout)
+                stream = sys.stderr if outcome.status == "failed" else sys.stdout
+                tqdm.write(_line(outcome), file=stream)
+                stream.flush()  # so that a log file or a pipe shows it now
     return seen
 
 

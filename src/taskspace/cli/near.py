@@ -10,11 +10,11 @@ from taskspace.cli import _options as o
 
 
 def near(
-    name: Annotated[str, typer.Argument(help="A name in the atlas.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name in the atlas.")],
     k: o.Top = 10,
     kind: o.KindOption = None,
     atlas: o.AtlasPath = None,
-    learner: o.Learner = None,
+    learner: o.Which = None,
     fusion: o.Fusion = "mean",
     include_self: Annotated[bool, typer.Option("--include-self", help="Leave NAME itself in.")] = False,
     as_json: o.AsJson = False,

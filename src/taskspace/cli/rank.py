@@ -10,11 +10,13 @@ from taskspace.cli import _options as o
 
 
 def rank(
-    target: Annotated[str, typer.Argument(help="A name in the atlas, or a file, folder or Hub id to embed first.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A name in the atlas, or a file, folder or Hub id to embed first.")
+    ],
     k: o.Top = 10,
     kind: o.KindOption = None,
     atlas: o.AtlasPath = None,
-    learner: o.Learner = None,
+    learner: o.Which = None,
     fusion: o.Fusion = "mean",
     text: o.TextColumn = None,
     text_pair: o.PairColumn = None,

@@ -10,9 +10,9 @@ from taskspace.cli import _options as o
 
 
 def remove(
-    names: Annotated[list[str], typer.Argument(help="Names in the atlas.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Names in the atlas.")],
     atlas: o.AtlasPath = None,
-    learner: o.Learner = None,
+    learner: o.Which = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Remove entries: all that are named, or none when one is not there.  Measured transfers stay."""

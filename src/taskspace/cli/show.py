@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 
 def show(
-    name: Annotated[str | None, typer.Argument(help="A name in the atlas; without it, everything is listed.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A name in the atlas; without it, everything is listed.")
+    ] = None,
     kind: o.KindOption = None,
     atlas: o.AtlasPath = None,
-    learner: o.Learner = None,
+    learner: o.Which = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Show the atlas, or one entry with where it came from."""
@@ -65,11 +67,15 @@ def _listing(atlas: Atlas, kind: Any, learner: str | None) -> dict[str, Any]:
 
 def _flat(facts: dict[str, Any]) -> list[tuple[str, Any]]:
     plain = [(key, value) for key, value in facts.items() if key != "provenance"]
-    return plain + list(facts["provenance"].items())
+    return plain + [(key, value) for key, value in facts["provenance"].items() if value != ""]
 
 
 def _table(facts: dict[str, Any]) -> str:
-    lines = [f"{facts['atlas']}: {len(facts['entries'])} entries, {facts['transfers']} measured transfers"]
+    entries, transfers = len(facts["entries"]), facts["transfers"]
+    lines = [
+        f"{facts['atlas']}: {entries} {'entry' if entries == 1 else 'entries'},"
+        f" {transfers} measured {'transfer' if transfers == 1 else 'transfers'}"
+    ]
     lines += [f"space {space['id'][:8]}  {space['what']}" for space in facts["spaces"]]
     width = max((len(entry["name"]) for entry in facts["entries"]), default=0)
     for entry in facts["entries"]:

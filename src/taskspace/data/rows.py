@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from taskspace.data.cells import ClassNames, as_label, as_text
-from taskspace.errors import DataError
+from taskspace.errors import DataError, TaskspaceWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -106,4 +106,6 @@ class Examples:
             raise DataError(f"{seen} (first: {self.source.unit} {first}); mend them, or name another column (--text)")
         if blank and not self._warned:
             self._warned = True
-            warnings.warn(f"{seen} (first: {self.source.unit} {first}) and are left out", UserWarning, stacklevel=2)
+            warnings.warn(
+                f"{seen} (first: {self.source.unit} {first}) and are left out", TaskspaceWarning, stacklevel=2
+            )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from taskspace.errors import SettingError, did_you_mean
 from taskspace.learners._evidence import Evidence, gather
@@ -30,5 +31,5 @@ def load_learner(name: str, **settings: object) -> Learner:
     try:
         return make(**settings)
     except TypeError as error:
-        known = ", ".join(getattr(make, "__dataclass_fields__", {}))
+        known = ", ".join(field.name for field in fields(cast("Any", make)))
         raise SettingError(f"learner {name!r} has no such setting ({error}); it takes {known or 'none'}") from error

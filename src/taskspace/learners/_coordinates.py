@@ -103,12 +103,16 @@ def cached(fit: Callable[[], Coordinates], key: Sequence[Any]) -> Coordinates:
     """Read the coordinates of this key from the cache, else fit and keep them; a damaged file is replaced."""
     name = hashlib.sha256(json.dumps([RECIPE, *key]).encode()).hexdigest()[:24]
     file = home() / "coordinates" / f"{name}.npz"
-    with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile), np.load(file) as stored:
+    unusable = contextlib.suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
+    with unusable, file.open("rb") as opened, np.load(opened) as stored:
         return Coordinates(stored["scale"], stored["mean"], stored["directions"])
     made = fit()
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_name(f".{name}.{os.getpid()}.npz")
-        np.savez(partial, scale=made.scale, mean=made.mean, directions=made.directions)
-        partial.replace(file)
+        try:
+            np.savez(partial, scale=made.scale, mean=made.mean, directions=made.directions)
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
     return made

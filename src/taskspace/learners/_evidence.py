@@ -31,6 +31,12 @@ class Evidence:
     def __len__(self) -> int:
         return len(self.weights)
 
+    @property
+    def varies(self) -> bool:
+        """Whether the answers differ from text to text by more than rounding does."""
+        spread = self.weights @ (self.values - self.weights @ self.values) ** 2
+        return bool(spread.sum() > 1e-24 * (self.weights @ self.values**2).sum())
+
 
 def gather(inputs: Inputs, answers: Answers) -> Evidence:
     """Merge equal inputs and drop unanswered ones."""

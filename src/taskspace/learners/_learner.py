@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from taskspace.errors import SettingError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -14,6 +16,13 @@ if TYPE_CHECKING:
     from taskspace.learners._evidence import Evidence
     from taskspace.surrogates import Encoder
     from taskspace.task import Pool
+
+
+def require_at_least(least: int, **given: Any) -> None:
+    """Raise :class:`SettingError` unless each setting is a whole number of at least ``least``."""
+    for name, value in given.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise SettingError(f"{name}={value!r} is not a whole number of at least {least}")
 
 
 @dataclass(frozen=True)

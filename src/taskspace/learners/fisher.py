@@ -16,7 +16,7 @@ from taskspace.errors import DataError, SettingError
 from taskspace.learners._curvature import full_diagonal, row_pooled, squared_gradients
 from taskspace.learners._evidence import Evidence
 from taskspace.learners._head import Head, Matrix, fit_head, standardised
-from taskspace.learners._learner import Embed, Ground, Learned
+from taskspace.learners._learner import Embed, Ground, Learned, require_at_least
 from taskspace.surrogates import Encoder, masked_mean
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class Fisher:
         for field, known in (("labels", _LABELS), ("pooling", _POOLINGS)):
             if getattr(self, field) not in known:
                 raise SettingError(f"fisher's {field}={getattr(self, field)!r} is not one of {', '.join(known)}")
+        require_at_least(2, rows=self.rows)
+        require_at_least(1, sketch=self.sketch)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -75,7 +77,8 @@ def _embed(learner: Fisher, ground: Ground, evidence: Evidence) -> Learned:
         ground.surrogate, some, values, head,
         labels=learner.labels, pooling=learner.pooling, seed=ground.seed, progress=ground.progress,
     )  # fmt: skip
-    roots = {name: np.sqrt(square) for name, square in squares.items()}
+    # Where the answers never vary, what is left in the head is rounding.
+    roots = {name: np.sqrt(square) * some.varies for name, square in squares.items()}
     if learner.pooling == "full":
         roots = {name: count_sketch(root.ravel(), learner.sketch, name, ground.seed) for name, root in roots.items()}
     size = float(np.sqrt(sum(float((root**2).sum()) for root in roots.values())))
@@ -153,7 +156,7 @@ def _states(surrogate: Encoder, evidence: Evidence, *, progress: bool = False) -
 
 def _pooled(surrogate: Encoder, evidence: Evidence) -> Matrix:
     """float64[n, hidden] for the head: from the feature cache for single texts, else by a forward pass."""
-    if not evidence.inputs.is_pair.any():
+    if surrogate.reads_last_layer and not evidence.inputs.is_pair.any():
         return surrogate.last_layer(surrogate.features(evidence.inputs.texts)).astype(np.float64)
     torch = require("torch", extra="embed", why="learner 'fisher'")
     out = np.zeros((len(evidence), surrogate.hidden))
@@ -167,8 +170,10 @@ def _subset(evidence: Evidence, rows: int, seed: int) -> Evidence:
     if len(evidence) <= rows:
         return evidence
     keep = np.sort(np.random.default_rng(seed).permutation(len(evidence))[:rows])
-    weights = evidence.weights[keep]
-    return Evidence(evidence.inputs.take(keep), evidence.values[keep], weights / weights.sum(), evidence.kind)
+    weights, values = evidence.weights[keep], evidence.values[keep]
+    if evidence.kind == "classes":
+        values = values[:, values.any(axis=0)]  # of thousands of classes, those that are left
+    return Evidence(evidence.inputs.take(keep), values, weights / weights.sum(), evidence.kind)
 
 
 def count_sketch(values: NDArray[np.float64], size: int, name: str, seed: int) -> NDArray[np.float64]:

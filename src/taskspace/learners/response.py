@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from taskspace.errors import DataError
+from taskspace.errors import DataError, SettingError
 from taskspace.learners._coordinates import Coordinates, Matrix, cached, fit_coordinates, raw_features
-from taskspace.learners._learner import Embed, Ground, Learned
+from taskspace.learners._learner import Embed, Ground, Learned, require_at_least
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,11 +38,16 @@ class Response:
     needs_labels: ClassVar[bool] = True
 
     components: int = 128
-    shrinkage: float = 3.0
+    shrinkage: float = 10.0
+
+    def __post_init__(self) -> None:
+        require_at_least(1, components=self.components)
+        if not isinstance(self.shrinkage, int | float) or not 0 < self.shrinkage < np.inf:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+            raise SettingError(f"shrinkage={self.shrinkage!r} is not a number above 0")
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {"components": self.components, "shrinkage": self.shrinkage}
+        return {"components": self.components, "shrinkage": float(self.shrinkage)}
 
     def bind(self, ground: Ground) -> Embed:
         coordinates = pool_coordinates(ground, self.components)
@@ -63,7 +68,7 @@ def respond(x: Matrix, evidence: Evidence, shrinkage: float) -> Learned:
     """
     if len(evidence) < 2:
         raise DataError(f"{len(evidence)} distinct answered texts are too few to learn from; give at least two")
-    y = evidence.values - evidence.weights @ evidence.values
+    y = (evidence.values - evidence.weights @ evidence.values) * evidence.varies
     x = x - evidence.weights @ x
     probe, skill = fit_probe(x, y, evidence.weights, shrinkage)
     if evidence.kind == "classes":
@@ -86,7 +91,7 @@ def fit_probe(x: Matrix, y: Matrix, weights: NDArray[np.float64], shrinkage: flo
     leverage = np.einsum("nq,qn->n", x, np.linalg.solve(normal, weighted.T)) + weights
     left_out = (y - x @ probe) / np.clip(1 - leverage, 1e-6, None)[:, None]
     total = float((weights @ (y / np.clip(1 - weights, 1e-6, None)[:, None]) ** 2).sum())
-    return probe, 1 - float((weights @ left_out**2).sum()) / total if total > 1e-18 else 0.0
+    return probe, 1 - float((weights @ left_out**2).sum()) / total if total else 0.0
 
 
 def upper_triangle(gram: Matrix) -> NDArray[np.float64]:

@@ -67,6 +67,12 @@ class FeatureCache:
         db = self._connect()
         try:
             yield db
+        except sqlite3.OperationalError:
+            pass  # locked for a minute, or a full disk: done without
+        except sqlite3.DatabaseError as error:
+            if self._path is None or type(error) is not sqlite3.DatabaseError:
+                raise
+            self._path.unlink(missing_ok=True)  # damaged inside
         finally:
             if db is not None:
                 db.close()
@@ -91,7 +97,8 @@ class FeatureCache:
 def _prepare(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=60)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
+        with contextlib.suppress(sqlite3.OperationalError):  # another process may be switching it over just now
+            db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("CREATE TABLE IF NOT EXISTS features (text BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID")
     except sqlite3.Error:

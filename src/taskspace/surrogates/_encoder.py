@@ -47,7 +47,8 @@ class Encoder:
     ) -> None:
         depth = _depth(located)
         if not layers or any(not 0 <= layer <= depth for layer in layers):
-            raise SettingError(f"layers {tuple(layers)} do not fit {located.name}, which has layers 0 to {depth}")
+            raise SettingError(f"layers {tuple(layers)} do not fit {located.name}; choose among 0 to {depth}")
+        _require_fitting(located, max_length)
         self.located = located
         self.layers = tuple(layers)
         self.max_length = max_length
@@ -80,24 +81,37 @@ class Encoder:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         try:
             return transformers.AutoTokenizer.from_pretrained(self.located.folder)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # foreign files fail in many ways
             raise _unloadable(self.located, error) from error
 
     @cached_property
     def module(self) -> Any:
         """The torch module, in evaluation mode, weights frozen."""
         transformers = _transformers(self.located)
+        torch = require("torch", extra="embed", why="a surrogate")
         try:
-            with _quiet(transformers):
-                module = transformers.AutoModel.from_pretrained(self.located.folder, use_safetensors=True)
-        except (OSError, ValueError) as error:
+            # Half-precision files are read as float32; weights made in inference mode would refuse gradients.
+            with _quiet(transformers), torch.inference_mode(mode=False):
+                module, loading = transformers.AutoModel.from_pretrained(
+                    self.located.folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+                )
+        except Exception as error:  # foreign files fail in many ways
             raise _unloadable(self.located, error) from error
+        absent = sorted(name for name in loading["missing_keys"] if "pooler" not in name)
+        if absent:  # they would be random numbers
+            raise _unloadable(self.located, ValueError(f"its weights lack {len(absent)} tensors such as {absent[0]}"))
         return module.eval().requires_grad_(requires_grad=False).to(self.device)
 
-    @property
+    @cached_property
     def device(self) -> str:
+        torch = require("torch", extra="embed", why="a surrogate")
         if self._device is None:
-            self._device = "cuda" if require("torch", extra="embed", why="a surrogate").cuda.is_available() else "cpu"
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            torch.empty(1, device=self._device)
+        except (RuntimeError, AssertionError) as error:
+            seen = str(error).strip().splitlines()[0]
+            raise SettingError(f"device {self._device!r} cannot be used ({seen}); say cpu, or leave it out") from error
         return self._device
 
     def features(self, texts: Sequence[str], *, progress: bool = False) -> NDArray[np.float32]:
@@ -111,6 +125,11 @@ class Encoder:
         if not keys:
             return np.zeros((0, len(self.layers) * self.hidden), dtype=np.float32)
         return np.stack([known[key] for key in keys])
+
+    @property
+    def reads_last_layer(self) -> bool:
+        """Whether :meth:`last_layer` is that of the model, and not of a lower one."""
+        return max(self.layers) == _depth(self.located)
 
     def last_layer(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """float32[n, hidden]: the part of :meth:`features` that comes from the highest layer."""
@@ -137,7 +156,7 @@ class Encoder:
         limit = self.max_length * _LONGEST_WORD
         encoded: dict[str, list[list[int]]] = {"input_ids": [], "attention_mask": []}
         for text, pair in zip(first, second, strict=True):
-            cut = (text[:limit],) if pair is None else (text[:limit], pair[:limit])
+            cut = [_writable(part[:limit]) for part in (text, pair) if part is not None]
             row = self.tokenizer(*cut, truncation=True, max_length=self.max_length)
             for name in ("input_ids", "attention_mask", "token_type_ids"):
                 if name in row:
@@ -190,6 +209,11 @@ def masked_mean(states: Any, mask: Any) -> Any:
     return (states * weight).sum(1) / weight.sum(1).clamp(min=1)
 
 
+def _writable(text: str) -> str:
+    """Half characters (lone surrogates), which tokenizers refuse, become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _padded(rows: list[list[int]], longest: int) -> list[list[int]]:
     """Zero-padded to ``longest`` tokens, and filled up to ``_ROWS`` rows with copies of the first."""
     full = [row + [0] * (longest - len(row)) for row in rows]
@@ -202,6 +226,14 @@ def _depth(located: Located) -> int:
 
 def _width(located: Located) -> int:
     return _from_config(located, "hidden_size", "dim", "d_model")
+
+
+def _require_fitting(located: Located, max_length: int) -> None:
+    """Batches are padded to whole steps, so the last step has to fit too."""
+    positions = located.config.get("max_position_embeddings") or 0
+    if max_length < 1 or 0 < positions < -(-max_length // _STEP) * _STEP:
+        most = f" and at most {positions // _STEP * _STEP}" if positions else ""
+        raise SettingError(f"max_length={max_length} does not fit {located.name}; give at least 1{most}")
 
 
 def _from_config(located: Located, *names: str) -> int:

