@@ -27,7 +27,7 @@ from taskspace.surrogates import load_surrogate
 
 LEARNERS = {"response": {}, "text": {}, "fisher": {"rows": 128}}
 FIRST_SEED = 100  # the learner's settings were chosen on pools of seeds 0 and 1
-T_975 = 2.776  # Student's t, 4 degrees of freedom: five draws
+T_975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # Student's t for that many draws
 
 
 def reciprocal_ranks(similarities: np.ndarray) -> np.ndarray:
@@ -114,7 +114,7 @@ def report(rows: list[dict], candidates: int) -> None:
     table = []
     for learner, kind in sorted({(row["learner"], row["answers"]) for row in rows}):
         scores = np.array([float(r["mrr"]) for r in rows if (r["learner"], r["answers"]) == (learner, kind)])
-        half = T_975 * scores.std(ddof=1) / np.sqrt(len(scores)) if len(scores) == 5 else float("nan")
+        half = T_975[len(scores)] * scores.std(ddof=1) / np.sqrt(len(scores)) if len(scores) in T_975 else np.nan
         table.append({
             "learner": learner, "answers": kind, "mrr": round(float(scores.mean()), 4),
             "low": round(float(scores.mean() - half), 4), "high": round(float(scores.mean() + half), 4),

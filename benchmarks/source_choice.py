@@ -29,12 +29,12 @@ METRICS = ("ndcg", "regret@1", "regret@3", "spearman")
 
 
 def read_truth(file: Path) -> dict[str, dict[str, float]]:
-    """target -> source -> accuracy, averaged over seeds; only targets measured with every source."""
+    """target -> source -> accuracy, averaged over seeds; only sources measured on every target."""
     cells: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in csv.DictReader(file.open()):
         cells[row["target"]][row["source"]].append(float(row["score"]))
-    full = max(len(row) for row in cells.values())
-    return {t: {s: float(np.mean(v)) for s, v in row.items()} for t, row in cells.items() if len(row) == full}
+    everywhere = set.intersection(*(set(row) for row in cells.values()))
+    return {t: {s: float(np.mean(row[s])) for s in row if s in everywhere} for t, row in cells.items()}
 
 
 def score(order: list[str], truth: dict[str, float]) -> dict[str, float]:

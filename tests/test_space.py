@@ -278,7 +278,7 @@ def test_rows_in_another_order_give_the_same_evidence(encoder, mixed_pool):
     """Numbers of repeated texts are averaged, and floating-point sums know their order."""
     learner = Recording()
     space = Space(mixed_pool, surrogate=encoder, learner=learner)
-    texts, numbers = ["red rain"] * 4 + ["snow"], [0.1, 0.2, 0.3, 1e10, 5.5]
+    texts, numbers = ["red rain"] * 4 + ["snow"], [0.1, 1e16, 0.3, -1e16, 5.5]
     for seed in range(12):
         order = random.Random(seed).sample(range(5), 5)
         space.embed(Task([texts[i] for i in order], [numbers[i] for i in order], kind="numbers"))

@@ -50,8 +50,7 @@ class Outcome:
 def embed_all(space: Space, sources: Iterable[Source], atlas: Atlas) -> Iterator[Outcome]:
     """Embed one source after the other and commit each at once; a source that fails does not stop the rest.
 
-    Warns of classes with a single row.
-    Raises :class:`AtlasError` when the atlas itself can no longer be written.
+    Warns of classes with a single row.  Raises :class:`AtlasError` when the atlas itself can no longer be written.
     """
     given: dict[str, str] = {}
     held: dict[str, Kind] = {

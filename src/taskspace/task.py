@@ -7,7 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -215,20 +215,28 @@ class Pool:
         queues = [_shuffled_rows(task, seed) for task in sorted(tasks, key=lambda t: t.fingerprint)]
         if not queues:
             raise DataError("no tasks were given to draw a pool from; give at least one")
-        drawn: dict[bytes, tuple[str, str | None]] = {}
-        while queues and len(drawn) < size:
-            for queue in queues:
-                while queue:
-                    digest, row = queue.pop()
-                    if digest not in drawn:
-                        drawn[digest] = row
-                        break
-            queues = [queue for queue in queues if queue]
-        rows = [row for _, row in sorted(drawn.items())][:size] if len(drawn) <= size else list(drawn.values())[:size]
+        rows = [row for _, row in sorted(_drawn_evenly(queues, size))]
         return cls([text for text, _ in rows], [pair for _, pair in rows])
 
 
-def _shuffled_rows(task: Task, seed: int) -> list[tuple[bytes, tuple[str, str | None]]]:
+_Row: TypeAlias = tuple[bytes, tuple[str, str | None]]
+
+
+def _drawn_evenly(queues: list[list[_Row]], size: int) -> list[_Row]:
+    """Distinct rows, one from each queue in turn until there are enough."""
+    drawn: dict[bytes, tuple[str, str | None]] = {}
+    while queues and len(drawn) < size:
+        for queue in queues:
+            while queue:
+                digest, row = queue.pop()
+                if digest not in drawn:
+                    drawn[digest] = row
+                    break
+        queues = [queue for queue in queues if queue]
+    return list(drawn.items())[:size]
+
+
+def _shuffled_rows(task: Task, seed: int) -> list[_Row]:
     """A task's distinct rows in an order set by content and seed."""
     salt = str(seed)
     rows = zip(task.inputs.digests, task.inputs.texts, task.inputs.pairs, strict=True)

@@ -105,12 +105,10 @@ def taskspace(monkeypatch, capsys):
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["taskspace", *map(str, words)])
         capsys.readouterr()
-        try:
+        with pytest.raises(SystemExit) as end:
             main()
-        except SystemExit as end:
-            assert isinstance(end.code, int | None)
-            return Said(end.code or 0, *capsys.readouterr())
-        pytest.fail("the command line did not leave with an exit code")
+        assert isinstance(end.value.code, int | None)
+        return Said(end.value.code or 0, *capsys.readouterr())
 
     return run
 

@@ -63,7 +63,11 @@ def test_a_package_that_is_missing_is_named_with_its_extra(taskspace, folder, mo
 
     monkeypatch.setattr(doctor, "version", without_arrow)
     found = checks(taskspace("doctor", "--json"))
-    assert found["pyarrow"] == {"what": "pyarrow", "ok": None, "seen": "not installed; pip install 'taskspace[parquet]'"}
+    assert found["pyarrow"] == {
+        "what": "pyarrow",
+        "ok": None,
+        "seen": "not installed; pip install 'taskspace[parquet]'",
+    }
 
 
 def test_a_cache_that_cannot_be_written_is_told(taskspace, folder, monkeypatch):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +116,21 @@ def test_everything_works_from_a_process_too(process, files, tiny_encoder):
     again = process("embed", "mood.jsonl", "topic.csv")
     assert again.out.splitlines() == ["kept      mood", "kept      topic"]
     assert again.err.startswith("2 kept in ")
+
+
+def test_two_processes_may_fill_one_atlas(files, tiny_encoder):
+    shared = ["--surrogate", str(tiny_encoder), "--pool", "pool.jsonl"]
+    running = [
+        subprocess.Popen([sys.executable, "-m", "taskspace", "embed", *names, *shared], stderr=subprocess.PIPE)
+        for names in (["mood.jsonl", "topic.csv"], ["trip.jsonl", "echo.jsonl"])
+    ]
+    for process in running:
+        _, problems = process.communicate(timeout=120)
+        assert process.returncode == 0, problems
+    with Atlas("my.db") as atlas:
+        assert {entry.name for entry in atlas.entries()} == {"mood", "topic", "trip", "echo"}
+        assert len(atlas.spaces()) == 1
+        assert atlas.check() == ""
 
 
 def test_what_is_there_is_kept_without_asking_the_model(taskspace, begun):
@@ -246,7 +263,9 @@ def test_an_atlas_with_two_spaces_asks_which(taskspace, begun):
         assert "--learner" in said.sentence
         assert "response on" in said.sentence
         assert "text on" in said.sentence
-    assert [hit["name"] for hit in taskspace("rank", "mood", "--learner", "text", "--json").document["hits"]] == ["topic"]
+    assert [hit["name"] for hit in taskspace("rank", "mood", "--learner", "text", "--json").document["hits"]] == [
+        "topic"
+    ]
     assert taskspace("export", "pool2.jsonl", "--pool").code == 0  # one pool serves both, so there is nothing to ask
 
 
@@ -287,7 +306,10 @@ def test_what_says_nothing_is_stored_and_told(taskspace, begun):
     said = taskspace("embed", "--labeler", "python:constant.py:constant")
     assert said.code == 0
     assert "uninformative" in said.out
-    assert not np.any(Atlas(begun).get("constant").vector)
+    with Atlas(begun) as store:
+        assert not np.any(store.get("constant").vector)
+    (listed_as,) = [line for line in taskspace("show").out.splitlines() if "constant" in line]
+    assert listed_as.endswith("uninformative")
     assert "'constant'" in taskspace("rank", "mood").out.splitlines()[-1]
 
 

@@ -65,7 +65,8 @@ def test_a_text_of_ten_megabytes(embedded, tasks, rows_of, write):
 
 
 def test_labels_that_are_numbers_in_strings(embedded, taskspace, tasks, write):
-    rows = [{"text": text, "label": int(code)} for text, code in zip(tasks["topic"].texts, tasks["topic"].labels.codes)]
+    coded = zip(tasks["topic"].texts, tasks["topic"].labels.codes, strict=True)
+    rows = [{"text": text, "label": int(code)} for text, code in coded]
     write("codes.jsonl", rows)
     as_numbers, _ = embedded("codes.jsonl")
     assert as_numbers.provenance["classes"] == 3
@@ -88,8 +89,8 @@ def test_a_pair_column_that_is_half_empty(embedded, tasks, rows_of, write):
 
 def test_class_names_in_any_script(embedded, taskspace, tasks, write):
     names = ["добре", "悪い", "سيئ"]
-    codes = tasks["topic"].labels.codes
-    write("шrift.jsonl", [{"text": t, "label": names[c]} for t, c in zip(tasks["topic"].texts, codes)])
+    coded = zip(tasks["topic"].texts, tasks["topic"].labels.codes, strict=True)
+    write("шrift.jsonl", [{"text": text, "label": names[code]} for text, code in coded])
     embedded("шrift.jsonl")
     assert "шrift" in taskspace("show").out
     assert taskspace("rank", "шrift", "--json").document["target"] == "шrift"

@@ -111,10 +111,7 @@ def test_nobody_reads_on(atlas):
 
 def test_control_c_keeps_what_is_finished(atlas, process):
     Path("slow.py").write_text(
-        "import pathlib, time\n"
-        "def slow(texts):\n"
-        "    pathlib.Path('asked').touch()\n"
-        "    time.sleep(60)\n"
+        "import pathlib, time\ndef slow(texts):\n    pathlib.Path('asked').touch()\n    time.sleep(60)\n"
     )
     Path("trip.jsonl").rename("voyage.jsonl")
     command = [sys.executable, "-m", "taskspace", "embed", "voyage.jsonl", "--labeler", "python:slow.py:slow"]

@@ -20,7 +20,9 @@ def _write(path: Path, rows: list[dict], delimiter: str | None = None, linetermi
         return path
     with path.open("w", newline="", encoding="utf-8") as file:
         mark = delimiter or {".csv": ",", ".tsv": "\t"}[path.suffix]
-        writer = csv.DictWriter(file, list(rows[0]), delimiter=mark, lineterminator=lineterminator)
+        lone = any("\r" in str(cell) for row in rows for cell in row.values())  # Python 3.13 quotes these by itself
+        quoting = csv.QUOTE_ALL if lone else csv.QUOTE_MINIMAL
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=mark, lineterminator=lineterminator, quoting=quoting)
         writer.writeheader()
         writer.writerows(rows)
     return path

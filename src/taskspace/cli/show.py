@@ -80,7 +80,10 @@ def _table(facts: dict[str, Any]) -> str:
     width = max((len(entry["name"]) for entry in facts["entries"]), default=0)
     for entry in facts["entries"]:
         about = entry["provenance"]
-        skill = f"skill {about['skill']:.2f}" if "skill" in about else ""
+        skill = f"skill {about['skill']:5.2f}" if "skill" in about else ""
+        silent = "" if about.get("informative", True) else "uninformative"
         rows = f"{about.get('input_rows', '?'):>6} rows"
-        lines.append(f"  {entry['name']:<{width}}  {entry['kind']:<8} {entry['learner']:<9} {rows}  {skill}".rstrip())
+        lines.append(
+            f"  {entry['name']:<{width}}  {entry['kind']:<8} {entry['learner']:<9} {rows}  {skill}  {silent}".rstrip()
+        )
     return "\n".join(lines)
