@@ -79,6 +79,13 @@ def test_a_bug_keeps_its_traceback_and_exits_with_1(folder, atlas):
     assert done.stderr.endswith("RuntimeError: a bug of ours\n")
 
 
+def test_with_json_a_sentence_leaves_stdout_empty(taskspace, atlas):
+    for words in (["rank", "moood"], ["show", "moood"], ["embed"], ["remove", "moood"], ["export", "x.csv"]):
+        said = taskspace(*words, "--json")
+        assert (said.code, said.out) == (2, "")
+        assert said.sentence.startswith("taskspace: ")
+
+
 def test_debug_shows_where_a_sentence_came_from(taskspace, atlas):
     plain, debug = taskspace("rank", "moood"), taskspace("rank", "moood", "--debug")
     assert plain.code == debug.code == 2

@@ -353,7 +353,6 @@ def test_other_names_for_depth_and_width(tmp_path):
 HARM = {
     "weights cut": lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:5000]),
     "no weights at all": lambda f: (f / "model.safetensors").write_bytes(b"garbage" * 100),
-    "old weights": lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"),
     "wider config": lambda f: change_config(f, hidden_size=32),
     "deeper config": lambda f: change_config(f, num_hidden_layers=4),
     "unknown model": lambda f: change_config(f, model_type="strange", architectures=None),

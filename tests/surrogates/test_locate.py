@@ -59,13 +59,6 @@ def test_a_config_that_is_no_json(copied, one_sentence):
 # The fingerprint
 
 
-def test_the_fingerprint_by_hand(tiny_encoder):
-    digests = [
-        hashlib.sha256((tiny_encoder / n).read_bytes()).hexdigest() for n in ("model.safetensors", "tokenizer.json")
-    ]
-    assert locate(tiny_encoder).fingerprint == hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
 def test_where_a_model_lies_does_not_count(tiny_encoder, copied):
     (copied / "README.md").write_text("notes")
     assert locate(copied).fingerprint == locate(tiny_encoder).fingerprint
@@ -82,8 +75,24 @@ def change_one_word(folder):
     file.write_text(file.read_text(encoding="utf-8").replace('"rain"', '"brain"'), encoding="utf-8")
 
 
-@pytest.mark.parametrize("change", [change_one_weight, change_one_word])
-def test_weights_and_words_count(tiny_encoder, copied, change):
+def change_config(**new):
+    def change(folder):
+        file = folder / "config.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | new))
+
+    return change
+
+
+def test_who_saved_the_config_does_not_count(tiny_encoder, copied):
+    change_config(transformers_version="0.0", _name_or_path="elsewhere")(copied)
+    assert locate(copied).fingerprint == locate(tiny_encoder).fingerprint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [change_one_weight, change_one_word, change_config(num_attention_heads=1), change_config(hidden_act="relu")],
+)
+def test_weights_words_and_architecture_count(tiny_encoder, copied, change):
     change(copied)
     assert locate(copied).fingerprint != locate(tiny_encoder).fingerprint
 

@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from taskspace.cli import _options as o
+from taskspace.cli._space import space_for
 from taskspace.errors import AtlasError, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from taskspace.atlas import Atlas
     from taskspace.embedding import SpaceId
     from taskspace.scale import Outcome, Source
-    from taskspace.space import Space
-    from taskspace.task import Pool, Task
-
-POOL_SIZE = 2000
+    from taskspace.task import Task
 
 
 def embed(
@@ -69,7 +66,7 @@ def embed(
         _make_folder(path.parent)
     texts = None if pool is None else Pool.from_file(pool)
     with Atlas(path) as store:
-        space = _space(store, data, texts, learner=learner, surrogate=surrogate, seed=seed, device=device)
+        space = space_for(store, data, texts, learner=learner, surrogate=surrogate, seed=seed, device=device)
         outcomes = _watched(embed_all(space, [*data, *models], store), len(data) + len(models), as_json=as_json)
     if as_json:
         o.print_json(_document(path, space.identity, outcomes))
@@ -107,73 +104,6 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AtlasError(f"the folder {folder} cannot be made ({error.strerror}); say another with --atlas") from error
-
-
-def _space(
-    atlas: Atlas,
-    data: list[Source],
-    pool: Pool | None,
-    *,
-    learner: str | None,
-    surrogate: str | None,
-    seed: int | None,
-    device: str | None,
-) -> Space:
-    """The atlas's space, or a new one that shares with the last whatever is not said anew."""
-    from taskspace.space import Space
-
-    last, fits = _last_space(atlas, learner)
-    kept = {} if last is None else atlas.options(last)
-    shown = o.on_terminal()
-    if last is not None and fits and pool is None and surrogate is None and seed in (None, last.seed):
-        return Space.open(last, atlas.pool(last), **kept, device=device, progress=shown)
-    settings = dict(last.settings) if last is not None and fits else {}
-    named = last.learner if last is not None and fits else learner or "response"
-    options = kept if surrogate is None else {"surrogate": _settled(surrogate)}
-    if seed is None:
-        seed = last.seed if last is not None else 0
-    if pool is None:
-        pool = atlas.pool(last) if last is not None else _drawn_pool(data, seed)
-    space = Space(pool, learner=named, seed=seed, device=device, progress=shown, **options, **settings)
-    atlas.keep_space(space.identity, pool, options)
-    return space
-
-
-def _last_space(atlas: Atlas, learner: str | None) -> tuple[SpaceId | None, bool]:
-    """The newest space that ``learner`` (a name, or the start of a fingerprint) may mean, else the newest of all."""
-    spaces = atlas.spaces()
-    fitting = [s for s in spaces if learner in (None, s.learner) or s.fingerprint.startswith(learner)]
-    return (fitting or spaces or [None])[-1], bool(fitting)
-
-
-def _settled(surrogate: str) -> str:
-    """A folder by its full path, so that the atlas finds it from anywhere."""
-    return str(Path(surrogate).resolve()) if Path(surrogate).is_dir() else surrogate
-
-
-def _drawn_pool(data: list[Source], seed: int) -> Pool:
-    """Texts of the data given and of the sample tasks, whose pairs let relations be seen.
-
-    Raises what reading raised when no input can be read: a space without their texts would stay.
-    """
-    from taskspace.data import sample_tasks
-    from taskspace.errors import TaskspaceError
-    from taskspace.task import Pool, Task
-
-    tasks: list[Task] = []
-    problems: list[TaskspaceError] = []
-    for source in data:
-        try:
-            task = source.load()
-        except TaskspaceError as problem:  # told when its turn to be embedded comes
-            problems.append(problem)
-        else:
-            tasks += [task] if isinstance(task, Task) else []
-    if problems and not tasks:
-        raise problems[0]
-    drawn = Pool.from_tasks([*sample_tasks(), *tasks], size=POOL_SIZE, seed=seed)
-    o.say(f"new space: a pool of {len(drawn)} texts was drawn from the data given and the sample tasks")
-    return drawn
 
 
 def _watched(outcomes: Iterable[Outcome], total: int, *, as_json: bool) -> list[Outcome]:

@@ -24,6 +24,9 @@ _WORDS = (
 )  # fmt: skip
 """What decides how a text is cut into tokens: the first of these that is there."""
 
+_PASSING = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+"""Keys of config.json that change with whoever saved it and not with what the model computes."""
+
 
 @dataclass(frozen=True)
 class Located:
@@ -35,14 +38,16 @@ class Located:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the weight files and the tokenizer, whatever folder they lie in."""
-        weights = sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob("pytorch_model*.bin"))
+        """SHA-256 over the weight files, the tokenizer and the architecture, whatever folder they lie in."""
+        weights = sorted(self.folder.glob("*.safetensors"))
         if not weights:
             raise SurrogateError(f"{self.folder} holds no *.safetensors weights; save the model there first")
         words = [p for n in _WORDS if (p := self.folder / n).exists()]
         if not words:
             raise SurrogateError(f"{self.folder} holds no tokenizer; save the model's tokenizer there too")
-        return hashlib.sha256("".join(_sha256(p) for p in [*weights, *words[:1]]).encode()).hexdigest()
+        shape = json.dumps({key: self.config[key] for key in sorted(set(self.config) - _PASSING)})
+        parts = [*(_sha256(path) for path in [*weights, *words[:1]]), shape]
+        return hashlib.sha256("".join(parts).encode()).hexdigest()
 
     @cached_property
     def config(self) -> dict[str, Any]:
