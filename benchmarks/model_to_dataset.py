@@ -25,7 +25,7 @@ from _common import DATA, RESULTS, bag_of_words, draw, recorded, single_text_tas
 from taskspace import Space, Task
 from taskspace.surrogates import load_surrogate
 
-LEARNERS = {"response": {}, "text": {}, "fisher": {"rows": 128}}
+LEARNERS = {"response": {}, "text": {}, "fisher": {"rows": 64}}
 FIRST_SEED = 100  # the learner's settings were chosen on pools of seeds 0 and 1
 T_975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # Student's t for that many draws
 

@@ -24,7 +24,7 @@ from taskspace import Pool, Space, Task
 from taskspace.ranking import rank
 from taskspace.surrogates import load_surrogate
 
-LEARNERS = {"response": {}, "text": {}, "fisher": {"rows": 128}}
+LEARNERS = {"response": {}, "text": {}, "fisher": {"rows": 64}}
 METRICS = ("ndcg", "regret@1", "regret@3", "spearman")
 
 

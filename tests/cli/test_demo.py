@@ -52,11 +52,16 @@ def test_the_table(taskspace, task_folders, tiny_by_default):
     said = taskspace("demo", "--data", task_folders, "--atlas", "kept.db", "--rows", "30")
     assert said.code == 0
     lines = said.out.splitlines()
-    assert len(lines) == 1 + 8 + 1
+    assert lines.index("") == 1 + 8
     assert lines[0].split("  ")[0] == "held out"
     starts = {line.index(", ".join(line.split("  ", 1)[1].split()[:1])) for line in lines[1:9]}
     assert starts == {lines[0].index("data sets to start from")}
-    assert "(chance 0.34)" in lines[-1]  # the mean of 1, 1/2, …, 1/8
+    assert "(chance 0.34)" in said.out  # the mean of 1, 1/2, …, 1/8
+    doubtful = [line for line in lines[1:9] if line.split("  ")[0].endswith(" ?")]
+    assert bool(doubtful) == lines[-1].startswith("?: ")
+    with Atlas("kept.db") as atlas:
+        marked = {line.split(" ?")[0] for line in doubtful}
+        assert marked == {e.name for e in atlas.entries(kind="dataset") if not e.provenance["informative"]}
     assert "[16/16] embedded" in said.err
     with Atlas("kept.db") as atlas:
         assert len(atlas.entries(kind="dataset")) == len(atlas.entries(kind="model")) == 8

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from taskspace.atlas import Atlas
-    from taskspace.embedding import Kind
     from taskspace.labelers import Labeler
     from taskspace.task import Task
 
@@ -33,7 +32,13 @@ class Line:
     datasets: list[str]
     models: list[str]
     own_model: int
+    informative: bool
     notes: list[str]
+
+    @property
+    def label(self) -> str:
+        """The target's name, marked where its order means nothing."""
+        return self.target if self.informative else f"{self.target} ?"
 
 
 def demo(
@@ -150,7 +155,8 @@ def _hold_out(atlas: Atlas, name: str) -> Line:
     models = atlas.rank(name, kind="model", k=None)
     place = next((hit.rank for hit in models if hit.name == own), 0)
     others = [hit.name for hit in models if hit.name != own]
-    return Line(name, [hit.name for hit in datasets], others[:3], place, list(datasets.notes))
+    names = [hit.name for hit in datasets]
+    return Line(name, names, others[:3], place, atlas.get(name).informative, list(datasets.notes))
 
 
 def _reciprocal(lines: list[Line]) -> float:
@@ -160,14 +166,15 @@ def _reciprocal(lines: list[Line]) -> float:
 
 def _table(lines: list[Line]) -> str:
     first, second = "held out", "data sets to start from"
-    wide = max(len(first), *(len(line.target) for line in lines))
+    wide = max(len(first), *(len(line.label) for line in lines))
     middle = max(len(second), *(len(", ".join(line.datasets)) for line in lines))
     chance = sum(1 / (i + 1) for i in range(len(lines))) / len(lines)
-    rows = [f"{line.target:<{wide}}  {', '.join(line.datasets):<{middle}}  {', '.join(line.models)}" for line in lines]
+    rows = [f"{line.label:<{wide}}  {', '.join(line.datasets):<{middle}}  {', '.join(line.models)}" for line in lines]
     head = f"{first:<{wide}}  {second:<{middle}}  models to start from"
-    kinds: tuple[Kind, ...] = ("dataset", "model")
-    foot = (
-        f"scores are similarities ({' and '.join(kinds)} embeddings in one space), not predicted gains; a target finds"
-        f" the model trained on it at mean reciprocal rank {_reciprocal(lines):.2f} (chance {chance:.2f})"
-    )
-    return "\n".join([head, *rows, foot])
+    foot = [
+        "The order is by similarity in one space, not by predicted gain.",
+        f"A target finds its own model at mean reciprocal rank {_reciprocal(lines):.2f} (chance {chance:.2f}).",
+    ]
+    if not all(line.informative for line in lines):
+        foot.append("?: these labels cannot be told from noise on the surrogate, so the order means nothing.")
+    return "\n".join([head, *rows, "", *foot])
