@@ -36,8 +36,8 @@ docs: setup
 
 # Long runs: see benchmarks/README.md; results lie in benchmarks/results.
 bench: setup
-	$(BIN)/python benchmarks/model_to_dataset.py
-	$(BIN)/python benchmarks/cost_per_task.py
+	for name in model_to_dataset cost_per_task fisher_cost rank_10k source_choice; do \
+		$(BIN)/python benchmarks/$$name.py || exit; done
 
 clean:
 	rm -rf $(VENV) site dist .pytest_cache .ruff_cache

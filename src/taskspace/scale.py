@@ -53,9 +53,8 @@ def embed_all(space: Space, sources: Iterable[Source], atlas: Atlas) -> Iterator
     Warns of classes with a single row.  Raises :class:`AtlasError` when the atlas itself can no longer be written.
     """
     given: dict[str, str] = {}
-    held: dict[str, Kind] = {
-        entry.name: entry.kind for entry in atlas.entries() if entry.space == space.identity.fingerprint
-    }
+    here = [entry for entry in atlas.entries() if entry.space == space.identity.fingerprint]
+    held: dict[str, tuple[Kind, str]] = {e.name: (e.kind, str(e.provenance.get("origin", ""))) for e in here}
     for source in sources:
         try:
             yield _embed_one(space, source, atlas, given, held)
@@ -66,7 +65,9 @@ def embed_all(space: Space, sources: Iterable[Source], atlas: Atlas) -> Iterator
             yield Outcome(source.origin, "failed", problem=str(error))
 
 
-def _embed_one(space: Space, source: Source, atlas: Atlas, given: dict[str, str], held: dict[str, Kind]) -> Outcome:
+def _embed_one(
+    space: Space, source: Source, atlas: Atlas, given: dict[str, str], held: dict[str, tuple[Kind, str]]
+) -> Outcome:
     what = source.load()
     name = what.name
     kind: Kind = "dataset" if isinstance(what, Task) else what.kind
@@ -74,21 +75,29 @@ def _embed_one(space: Space, source: Source, atlas: Atlas, given: dict[str, str]
         raise DataError(
             f"{source.origin} is called {name!r} like {given[name]}; give it another name (--name) and embed it alone"
         )
-    if held.get(name, kind) != kind:
+    held_kind, held_origin = held.get(name, (kind, source.origin))
+    if held_kind != kind:
         raise DataError(
-            f"there is already a {held[name]} named {name!r}; give this {kind} another name (--name) or remove that one"
+            f"there is already a {held_kind} named {name!r}; give this {kind} another name (--name) or remove that one"
         )
     same = atlas.names_of(what.fingerprint, kind, space=space.identity)
     if name in same:
         return Outcome(source.origin, "kept", name)
+    if held_origin not in ("", source.origin):
+        raise DataError(
+            f"{name!r} was embedded from {held_origin}, and {source.origin} says something else; give it another name"
+            " (--name) or remove that one"
+        )
     if isinstance(what, Task) and space.learner.needs_labels:
         _warn_of_lone_rows(what)
     embedding = space.embed(what)
+    about = {**embedding.provenance, "origin": source.origin}
     if same:  # the content is known under another name: keep both, and say so
-        embedding = replace(embedding, provenance={**embedding.provenance, "same_content_as": same[0]})
+        about["same_content_as"] = same[0]
+    embedding = replace(embedding, provenance=about)
     atlas.add(embedding)
     status: Status = "replaced" if name in held else "embedded"
-    held[name] = kind
+    held[name] = (kind, source.origin)
     return Outcome(source.origin, status, name, embedding)
 
 

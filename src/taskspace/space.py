@@ -75,14 +75,7 @@ class Space:
 
         Raises :class:`SpaceMismatch` when the files or the pool found are not those it was made with.
         """
-        local = identity.revision in ("local", "wheel")
-        encoder = load_surrogate(
-            surrogate or identity.surrogate,
-            revision=None if local or surrogate else identity.revision,
-            layers=identity.encoding["layers"],
-            max_length=identity.encoding["max_length"],
-            device=device,
-        )
+        encoder = open_surrogate(identity, surrogate=surrogate, device=device)
         learner = load_learner(identity.learner, **identity.settings)
         space = cls(pool, surrogate=encoder, learner=learner, seed=identity.seed, progress=progress)
         try:
@@ -176,3 +169,16 @@ class Space:
         texts = [text for text in targets.texts if text is not None]
         values[known] = self.surrogate.last_layer(self.surrogate.features(texts, progress=self._progress))
         return Answers(values, known, "targets")
+
+
+def open_surrogate(identity: SpaceId, *, surrogate: str | Path | None = None, device: str | None = None) -> Encoder:
+    """The base model of a stored space at its own revision, or ``surrogate`` where its files have moved."""
+    moved = surrogate is not None and str(surrogate) != identity.surrogate
+    anywhere = moved or identity.revision in ("local", "wheel")
+    return load_surrogate(
+        surrogate or identity.surrogate,
+        revision=None if anywhere else identity.revision,
+        layers=identity.encoding["layers"],
+        max_length=identity.encoding["max_length"],
+        device=device,
+    )

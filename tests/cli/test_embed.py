@@ -56,11 +56,11 @@ def test_files_of_two_formats_stand_where_the_library_puts_them(taskspace, files
     assert said.err.startswith("3 embedded in ")
     space = Space(mixed_pool, surrogate=tiny_encoder)
     with Atlas("my.db") as atlas:
-        for name in ("mood", "topic", "echo"):
+        for name, file in (("mood", "mood.jsonl"), ("topic", "topic.csv"), ("echo", "echo.jsonl")):
             stored, made = atlas.get(name), space.embed(tasks[name])
             assert stored.vector.tobytes() == made.vector.tobytes()
             assert (stored.kind, stored.content, stored.space) == ("dataset", tasks[name].fingerprint, space.identity)
-            assert dict(stored.provenance) == dict(made.provenance)
+            assert dict(stored.provenance) == {**made.provenance, "origin": file}
 
 
 def test_three_ways_to_say_the_same_model_give_one_point(taskspace, begun):

@@ -152,7 +152,7 @@ def test_skill_tells_signal_from_noise(ground, tasks, evidence_of):
     ]
     assert skill > 0.4
     assert np.mean([report["skill"] for report in noise]) < 0
-    assert sum(report["informative"] for report in noise) < 10
+    assert sum(report["informative"] for report in noise) <= 3  # 1 in 20 is expected
 
 
 def test_the_report(ground, tasks, evidence_of):

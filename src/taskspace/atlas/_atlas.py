@@ -153,16 +153,30 @@ class Atlas:
         with self._store.reading() as connection:
             return [row.identity for row in _rows.all_spaces(connection)]
 
-    def keep_space(self, space: SpaceId, pool: Pool | None = None, options: Mapping[str, Any] | None = None) -> None:
-        """Remember a space, its pool, and the ``options`` with which it can be opened again (plain JSON values)."""
+    def keep_space(
+        self,
+        space: SpaceId,
+        pool: Pool | None = None,
+        options: Mapping[str, Any] | None = None,
+        *,
+        unless_any: bool = False,
+    ) -> SpaceId:
+        """Remember a space, its pool, and the ``options`` with which it can be opened again (plain JSON values).
+
+        With ``unless_any`` an atlas that has a space keeps it instead.  Gives back the space that counts.
+        """
         stored = None if options is None else _rows.plain_json(options, "the options of the space")
         pools = {} if pool is None else self._pack({space: pool})
         with self._store.writing() as connection:
+            there = _rows.all_spaces(connection) if unless_any else []
+            if there:
+                return there[0].identity
             for fingerprint, packed in pools.items():
                 _rows.put_pool(connection, fingerprint, packed)
             key = _rows.put_space(connection, space)
             if stored is not None:
                 connection.execute("UPDATE spaces SET options = ? WHERE id = ?", (stored, key))
+        return space
 
     def pool(self, space: SpaceId | str | None = None) -> Pool:
         """The pool of a space; raises :class:`AtlasError` when it was not kept."""

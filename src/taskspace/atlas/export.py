@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,8 @@ def write_parquet(connection: sqlite3.Connection, path: Path, spaces: Sequence[S
     except OSError as error:
         raise AtlasError(f"cannot write {path} ({error.strerror or error}); choose another place") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
     return path
 
 

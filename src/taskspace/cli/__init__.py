@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from contextlib import contextmanager
+from errno import ENAMETOOLONG, ENOSPC
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ def main() -> None:
             app(argv, prog_name="taskspace")
     except TaskspaceError as error:
         sys.stderr.write(f"taskspace: {error}\n")
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.errno not in (ENAMETOOLONG, ENOSPC):
+            raise
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+        sys.stderr.write(f"taskspace: {what}; say a shorter name or free some space, what was stored before is safe\n")
         raise SystemExit(2) from None
 
 

@@ -55,13 +55,21 @@ def read_source(
     where: str, *, text: str | None, text_pair: str | None, label: str | None, limit: int, seed: int = 0
 ) -> Task:
     """A file or folder if there is one, else a Hub data set id (``owner/name``)."""
+    from taskspace.data.files import format_of
     from taskspace.task import Task
 
     columns: dict[str, Any] = {"text": text, "text_pair": text_pair, "label": label, "limit": limit, "seed": seed}
-    path = Path(where)
-    if not path.exists() and where.count("/") == 1 and not path.suffix and not path.parent.exists():
+    if not there(where) and where.count("/") == 1 and format_of(Path(where)) is None and where[0] not in "./~":
         return Task.from_hub(where, **columns)
-    return Task.from_file(path, **columns)
+    return Task.from_file(where, **columns)
+
+
+def there(where: str | Path) -> bool:
+    """Whether a file or folder of that name exists; a name no file can have does not."""
+    try:
+        return Path(where).exists()
+    except OSError:
+        return False
 
 
 def print_json(value: Any) -> None:

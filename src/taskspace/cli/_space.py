@@ -28,7 +28,8 @@ def space_for(
     device: str | None,
 ) -> Space:
     """The atlas's space, or a new one that shares with the last whatever is not said anew."""
-    from taskspace.space import Space
+    from taskspace.space import Space, open_surrogate
+    from taskspace.surrogates import DEFAULT_SURROGATE
 
     last, fits = _last_space(atlas, learner)
     kept = {} if last is None else atlas.options(last)
@@ -42,9 +43,16 @@ def space_for(
         seed = last.seed if last is not None else 0
     if pool is None:
         pool = atlas.pool(last) if last is not None else _drawn_pool(data, seed)
-    space = Space(pool, learner=named, seed=seed, device=device, progress=shown, **options, **settings)
-    atlas.keep_space(space.identity, pool, options)
-    return space
+    if last is not None and surrogate is None:
+        base = open_surrogate(last, surrogate=kept.get("surrogate"), device=device)
+    else:
+        base = options.get("surrogate", DEFAULT_SURROGATE)
+    space = Space(pool, surrogate=base, learner=named, seed=seed, device=device, progress=shown, **settings)
+    first = atlas.keep_space(space.identity, pool, options, unless_any=last is None)
+    if first == space.identity:
+        return space
+    # Another process made the atlas's first space while this one was being prepared.
+    return Space.open(first, atlas.pool(first), **atlas.options(first), device=device, progress=shown)
 
 
 def _last_space(atlas: Atlas, learner: str | None) -> tuple[SpaceId | None, bool]:

@@ -19,7 +19,7 @@ def target_of(
     """Names go before files; a word that is neither raises :class:`UnknownName`."""
     if said in atlas:
         return said
-    if not Path(said).exists() and "/" not in said and not Path(said).suffix:
+    if not o.there(said) and "/" not in said and not Path(said).suffix:
         near = did_you_mean(said, [entry.name for entry in atlas.entries()])
         raise UnknownName(f"{said!r} is neither a name in {atlas.path} nor a file{near}")
     return o.read_source(said, text=text, text_pair=text_pair, label=label, limit=limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -58,7 +59,8 @@ def write_pool(pool: Pool, path: str | Path) -> Path:
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}); check the folder and its rights") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
     return path
 
 

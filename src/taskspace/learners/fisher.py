@@ -27,17 +27,20 @@ if TYPE_CHECKING:
 _LABELS = ("empirical", "sampled", "exact")
 _POOLINGS = ("rows", "full")
 
+_FEW = 10
+"""Up to so many classes a soft answer is summed over, at a backward pass each; beyond, one is drawn."""
+
 
 @dataclass(frozen=True)
 class Fisher:
     """Diagonal Fisher of the encoder's linear layers under a fitted linear head.
 
-    ``labels``: ``"empirical"`` squares gradients of the given labels (drawn from the answer where it is
-    soft), ``"sampled"`` of labels drawn from the model, ``"exact"`` sums over the model's classes (one
-    backward pass each).  ``pooling``: ``"rows"`` sums over the inputs of each output unit, ``"full"``
-    keeps every weight and stores a count-sketch of ``sketch`` numbers per layer.  At most ``rows``
-    distinct texts are used, drawn by the space's seed.  Blocks hold square roots, since Fisher entries
-    are heavy-tailed.
+    ``labels``: ``"empirical"`` squares gradients of the given labels (soft answers are summed over, or
+    drawn from where there are more than 10 classes), ``"sampled"`` of labels drawn from the model,
+    ``"exact"`` sums over the model's classes (one backward pass each).  ``pooling``: ``"rows"`` sums
+    over the inputs of each output unit, ``"full"`` keeps every weight and stores a count-sketch of
+    ``sketch`` numbers per layer.  At most ``rows`` distinct texts are used, drawn by the space's seed.
+    Blocks hold square roots, since Fisher entries are heavy-tailed.
     """
 
     name: ClassVar[str] = "fisher"
@@ -131,6 +134,9 @@ def _weighted_scores(
     p = log_p.detach().exp()
     if labels == "exact":
         return [p[:, c].sqrt() * log_p[:, c] for c in range(p.shape[1])]
+    if labels == "empirical" and np.count_nonzero(values, axis=1).max() > 1 and values.shape[1] <= _FEW:
+        given = torch.as_tensor(values, dtype=log_p.dtype, device=log_p.device)
+        return [given[:, c].sqrt() * log_p[:, c] for c in range(given.shape[1])]
     chances = values if labels == "empirical" else p.double().cpu().numpy()
     drawn = torch.as_tensor(_draw(chances, draws), device=p.device)
     return [log_p.gather(1, drawn[:, None])[:, 0]]

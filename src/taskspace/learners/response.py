@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from taskspace.learners._evidence import Evidence
 
+_SHUFFLES, _COLUMNS = 19, 16
+
 
 @dataclass(frozen=True)
 class Response:
@@ -78,20 +80,48 @@ def respond(x: Matrix, evidence: Evidence, shrinkage: float) -> Learned:
     rank = float(np.trace(gram) ** 2 / size**2) if size else 0.0
     report = {
         "rows": len(evidence), "skill": round(skill, 4), "effective_rank": round(rank, 3),
-        "informative": size > 0 and skill > 0,
+        "informative": size > 0 and skill > 0 and beats_noise(x, y, evidence.weights, shrinkage),
     }  # fmt: skip
     return Learned({"response": upper_triangle(gram / (size or 1.0)).astype(np.float32)}, report)
 
 
 def fit_probe(x: Matrix, y: Matrix, weights: NDArray[np.float64], shrinkage: float) -> tuple[Matrix, float]:
     """Ridge (XᵀWX + λI)B = XᵀWY on centred x [n, q] and y [n, c], and its leave-one-out share of variance."""
+    solve, leverage = _smoother(x, weights, shrinkage)
+    return solve @ y, float(_skills(x, y[:, None, :], weights, solve, leverage)[0])
+
+
+def beats_noise(x: Matrix, y: Matrix, weights: NDArray[np.float64], shrinkage: float) -> bool:
+    """Whether the probe's skill exceeds that on each of 19 shuffles of the answers: 1 chance in 20 for pure noise.
+
+    More than 16 columns are first mixed into 16 with random signs, for the answers and the shuffles alike.
+    """
+    rng = np.random.default_rng(0)
+    if y.shape[1] > _COLUMNS:
+        y = y @ rng.choice([-1.0, 1.0], size=(y.shape[1], _COLUMNS))
+    orders = [np.arange(len(y)), *(rng.permutation(len(y)) for _ in range(_SHUFFLES))]
+    shuffled = np.stack([y[order] for order in orders], axis=1)
+    shuffled = shuffled - np.tensordot(weights, shuffled, axes=1)
+    skills = _skills(x, shuffled, weights, *_smoother(x, weights, shrinkage))
+    return bool(skills[0] > max(0.0, skills[1:].max()))
+
+
+def _smoother(x: Matrix, weights: NDArray[np.float64], shrinkage: float) -> tuple[Matrix, NDArray[np.float64]]:
+    """The map [q, n] from answers to the probe, and each row's leverage [n], the intercept's share included."""
     weighted = x * weights[:, None]
-    normal = weighted.T @ x + shrinkage * np.eye(x.shape[1])
-    probe = np.linalg.solve(normal, weighted.T @ y).astype(np.float64)
-    leverage = np.einsum("nq,qn->n", x, np.linalg.solve(normal, weighted.T)) + weights
-    left_out = (y - x @ probe) / np.clip(1 - leverage, 1e-6, None)[:, None]
-    total = float((weights @ (y / np.clip(1 - weights, 1e-6, None)[:, None]) ** 2).sum())
-    return probe, 1 - float((weights @ left_out**2).sum()) / total if total else 0.0
+    solve = np.linalg.solve(weighted.T @ x + shrinkage * np.eye(x.shape[1]), weighted.T).astype(np.float64)
+    return solve, np.einsum("nq,qn->n", x, solve) + weights
+
+
+def _skills(
+    x: Matrix, y: Matrix, weights: NDArray[np.float64], solve: Matrix, leverage: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """float64[k]: for centred answers y [n, k, c], the share of variance predicted when each row is left out."""
+    flat = y.reshape(len(y), -1)
+    left_out = (flat - x @ (solve @ flat)) / np.clip(1 - leverage, 1e-6, None)[:, None]
+    mean_out = flat / np.clip(1 - weights, 1e-6, None)[:, None]
+    missed, total = ((weights @ part**2).reshape(y.shape[1:]).sum(axis=1) for part in (left_out, mean_out))
+    return np.where(total > 0, 1 - missed / np.where(total > 0, total, 1.0), 0.0)
 
 
 def upper_triangle(gram: Matrix) -> NDArray[np.float64]:

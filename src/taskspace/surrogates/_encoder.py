@@ -238,7 +238,7 @@ def _require_fitting(located: Located, max_length: int) -> None:
 
 def _from_config(located: Located, *names: str) -> int:
     for name in names:
-        if name in located.config:
+        if isinstance(located.config.get(name), int):
             return int(located.config[name])
     raise SurrogateError(f"config.json of {located.name} has no {names[0]}; give an encoder")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from taskspace._extras import require
 from taskspace.errors import SurrogateError
@@ -52,9 +52,14 @@ class Located:
     @cached_property
     def config(self) -> dict[str, Any]:
         try:
-            return json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise SurrogateError(f"config.json in {self.folder} is not JSON ({error}); save the model again") from error
+            config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SurrogateError(
+                f"config.json in {self.folder} cannot be read ({error}); save the model again"
+            ) from error
+        if not isinstance(config, dict):
+            raise SurrogateError(f"config.json in {self.folder} holds no settings; save the model again")
+        return cast("dict[str, Any]", config)
 
 
 def locate(surrogate: str | Path, *, revision: str | None = None) -> Located:
