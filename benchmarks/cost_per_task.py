@@ -1,10 +1,10 @@
 """What does one more labeler cost once the pool's features exist?
 
 Milliseconds and peak memory to embed a labeler whose 2,000 answers are at hand: ``response`` against
-``fisher`` over the whole pool and over its default of 256 texts, and against the reference recipe (fine-tune the whole surrogate on the
-pseudo-labels for one epoch at batch 128, then one more pass whose mean gradient is squared).  Each is
-measured in a process of its own, in the same run, after a first embedding that pays for loading; the
-peak before what is measured stands beside the peak after it.
+``fisher``, over the whole pool and over its default of 256 texts, and against the reference recipe
+(fine-tune the whole surrogate on the pseudo-labels for one epoch at batch 128, then one more pass
+whose mean gradient is squared).  Each is measured in a process of its own, in the same run, after a
+first embedding that pays for loading; the peak before what is measured stands beside the peak after.
 
     python benchmarks/cost_per_task.py          # a few minutes on 2 cores
 """

@@ -179,3 +179,17 @@ def test_classes_of_one_row_are_warned_of_once_they_are_embedded(space, mixed_po
     assert [outcome.status for outcome in embed_all(space, [lone], atlas)] == ["kept"]
     text = Space(mixed_pool, surrogate=encoder, learner="text")
     assert [outcome.status for outcome in embed_all(text, [lone], atlas)] == ["embedded"]
+
+
+def test_another_file_of_the_same_name_replaces_nothing(space, atlas, tasks):
+    first = Source("a/train.jsonl", lambda: replace(tasks["mood"], name="train"))
+    edited = Source("a/train.jsonl", lambda: replace(tasks["mood"].take(range(30)), name="train"))
+    foreign = Source("b/train.jsonl", lambda: replace(tasks["topic"], name="train"))
+    assert [o.status for o in embed_all(space, [first], atlas)] == ["embedded"]
+    (outcome,) = embed_all(space, [foreign], atlas)
+    assert outcome.status == "failed"
+    assert "a/train.jsonl" in outcome.problem
+    assert "b/train.jsonl" in outcome.problem
+    assert atlas.get("train").content == tasks["mood"].fingerprint
+    assert [o.status for o in embed_all(space, [edited], atlas)] == ["replaced"]
+    assert atlas.get("train").provenance["origin"] == "a/train.jsonl"

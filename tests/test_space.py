@@ -431,8 +431,9 @@ def test_a_hub_commit_is_opened_at_that_commit(tiny_encoder, save_encoder, mixed
     save_encoder(repository / "snapshots" / second, seed=1)
     (repository / "refs" / "main").write_text(second)
     assert Space(mixed_pool, surrogate="org/name").identity.revision == second
-    again = Space.open(reread(identity), mixed_pool)
-    assert again.identity.to_dict() == identity.to_dict()
+    for said in ({}, {"surrogate": "org/name"}):  # as an atlas keeps it
+        again = Space.open(reread(identity), mixed_pool, **said)
+        assert again.identity.to_dict() == identity.to_dict()
 
 
 # Settings
@@ -453,7 +454,7 @@ def test_a_hub_commit_is_opened_at_that_commit(tiny_encoder, save_encoder, mixed
 def test_what_does_not_exist_is_said_at_once(encoder, mixed_pool, options, said, one_sentence):
     with pytest.raises(SettingError, match=said) as caught:
         Space(mixed_pool, surrogate=encoder, **options)
-    assert one_sentence(caught.value) or "at least" in str(caught.value)
+    assert one_sentence(caught.value)
 
 
 def test_an_unknown_surrogate(mixed_pool, one_sentence):

@@ -47,7 +47,7 @@ class Space:
         **settings: Any,
     ) -> None:
         if not isinstance(seed, int) or seed < 0:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
-            raise SettingError(f"seed={seed!r} is not a whole number of at least 0")
+            raise SettingError(f"seed={seed!r} is not a whole number of at least 0; give one")
         if settings and not isinstance(learner, str):
             raise SettingError(f"{', '.join(settings)} cannot be set on a learner that is made already; set it there")
         if not isinstance(surrogate, Encoder):

@@ -336,3 +336,12 @@ def test_importing_needs_sqlite_and_numpy_only():
     heavy = {"torch", "transformers", "pandas", "polars", "pyarrow", "sklearn", "safetensors"}
     code = f"import sys, taskspace.atlas; print(sorted({heavy!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_the_first_space_wins_where_only_one_is_wanted(atlas, space_id, pool):
+    first, second = space_id(seed=1), space_id(seed=2)
+    assert atlas.keep_space(first, pool, unless_any=True) == first
+    assert atlas.keep_space(second, pool, unless_any=True) == first
+    assert atlas.spaces() == [first]
+    assert atlas.keep_space(second, pool) == second
+    assert atlas.spaces() == [first, second]

@@ -157,3 +157,13 @@ def test_estimator_files(tmp_path, fitted, single_pool):
     trusted = load_labeler(f"sklearn:{tmp_path / 'spam.joblib'}", name="other", trust_pickle=True)
     assert trusted.name == "other"
     assert trusted.fingerprint == safe.fingerprint
+
+
+def test_an_edited_helper_makes_another_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    body = "def helper(t):\n    return {rule}\n\n\ndef answer(texts):\n    return [helper(t) for t in texts]\n"
+    prints = []
+    for rule in ("len(t) > 3", "len(t) > 3", "len(t) > 4"):
+        (tmp_path / "lab.py").write_text(body.format(rule=rule))
+        prints.append(load_labeler("python:lab.py:answer").fingerprint)
+    assert prints[0] == prints[1] != prints[2]

@@ -22,7 +22,7 @@ def require_at_least(least: int, **given: Any) -> None:
     """Raise :class:`SettingError` unless each setting is a whole number of at least ``least``."""
     for name, value in given.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise SettingError(f"{name}={value!r} is not a whole number of at least {least}")
+            raise SettingError(f"{name}={value!r} is not a whole number of at least {least}; give one")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ The inner product of two vectors is the linear CKA of the two answer functions o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from taskspace.learners._evidence import Evidence
+    from taskspace.task import Inputs
 
 _SHUFFLES, _COLUMNS = 19, 16
 
@@ -45,20 +47,41 @@ class Response:
     def __post_init__(self) -> None:
         require_at_least(1, components=self.components)
         if not isinstance(self.shrinkage, int | float) or not 0 < self.shrinkage < np.inf:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
-            raise SettingError(f"shrinkage={self.shrinkage!r} is not a number above 0")
+            raise SettingError(f"shrinkage={self.shrinkage!r} is not a number above 0; give one")
 
     @property
     def settings(self) -> Mapping[str, Any]:
         return {"components": self.components, "shrinkage": float(self.shrinkage)}
 
     def bind(self, ground: Ground) -> Embed:
-        coordinates = pool_coordinates(ground, self.components)
+        places = Places(ground, pool_coordinates(ground, self.components))
 
         def embed(evidence: Evidence) -> Learned:
-            raw = raw_features(ground.surrogate, evidence.inputs, progress=ground.progress)
-            return respond(coordinates.of(raw), evidence, self.shrinkage)
+            return respond(places.of(evidence.inputs), evidence, self.shrinkage)
 
         return embed
+
+
+class Places:
+    """Where texts stand in a space; the pool's are kept, since every labeler answers it again."""
+
+    def __init__(self, ground: Ground, coordinates: Coordinates) -> None:
+        self._ground = ground
+        self._coordinates = coordinates
+        self._rows = {digest: row for row, digest in enumerate(ground.pool.inputs.digests)}
+
+    def of(self, inputs: Inputs) -> Matrix:
+        """float64[n, q]."""
+        if not self._rows.keys() >= set(inputs.digests):
+            return self._computed(inputs)
+        return self._pool[[self._rows[digest] for digest in inputs.digests]]
+
+    @cached_property
+    def _pool(self) -> Matrix:
+        return self._computed(self._ground.pool.inputs)
+
+    def _computed(self, inputs: Inputs) -> Matrix:
+        return self._coordinates.of(raw_features(self._ground.surrogate, inputs, progress=self._ground.progress))
 
 
 def respond(x: Matrix, evidence: Evidence, shrinkage: float) -> Learned:
