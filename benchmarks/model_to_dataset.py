@@ -86,7 +86,14 @@ def main() -> None:
     names = single_text_tasks(args.data)
     if set(wanted) - done:
         run(args.data, names, [key for key in wanted if key not in done], file)
-    report(list(csv.DictReader(file.open())), len(names))
+    shared = overlap(args.data, names)
+    report(list(csv.DictReader(file.open())), len(names), shared)
+
+
+def overlap(data: Path, names: list[str]) -> dict[str, int]:
+    """Train rows of each task whose text also stands among the unlabelled texts that pools are drawn from."""
+    whole = unlabelled(data)
+    return {name: whole.overlap(Task.from_file(data / "tasks" / name)) for name in names}
 
 
 def run(data: Path, names: list[str], wanted: list[tuple[str, str, int]], file: Path) -> None:
@@ -109,7 +116,7 @@ def run(data: Path, names: list[str], wanted: list[tuple[str, str, int]], file: 
             print(f"{learner:<9} {kind} draw {number}: {score:.3f}", flush=True)
 
 
-def report(rows: list[dict], candidates: int) -> None:
+def report(rows: list[dict], candidates: int, shared: dict[str, int]) -> None:
     chance = float(np.mean(1 / np.arange(1, candidates + 1)))
     table = []
     for learner, kind in sorted({(row["learner"], row["answers"]) for row in rows}):
@@ -124,7 +131,9 @@ def report(rows: list[dict], candidates: int) -> None:
         print("{learner:<9} {answers}  MRR {mrr:.3f}  95% [{low:.3f}, {high:.3f}]  {draws} draws".format(**row))
     print(f"chance {chance:.3f} ({candidates} data sets)")
     figure(table, chance)
-    write("model_to_dataset", {"chance": round(chance, 4), "candidates": candidates, "table": table})
+    print(f"train rows that also stand among the unlabelled texts: {sum(shared.values())}")
+    about = {"chance": round(chance, 4), "candidates": candidates, "train_rows_in_unlabelled": shared}
+    write("model_to_dataset", {**about, "table": table})
 
 
 def figure(table: list[dict], chance: float) -> None:
