@@ -116,10 +116,12 @@ def test_python_that_cannot_be_used(here, spec, message):
     (here / "broken.py").write_text("def f(:\n", encoding="utf-8")
     (here / "lacking.py").write_text("import not_here\n", encoding="utf-8")
     (here / "leaving.py").write_text("raise SystemExit(3)\n", encoding="utf-8")
+    before = set(sys.modules)
     with pytest.raises(LabelerError, match=f"^{message}") as caught:
         load_labeler(spec)
     assert "\n" not in str(caught.value)
-    assert not [name for name in sys.modules if name.startswith("_labeler_file_") and "my_labelers" not in name]
+    new = set(sys.modules) - before
+    assert not [name for name in new if name.startswith("_labeler_file_") and "my_labelers" not in name]
 
 
 @pytest.mark.parametrize(
