@@ -49,9 +49,10 @@ def test_a_folder_that_lacks_something(copied, lacking, said, one_sentence):
     assert str(copied) in str(caught.value)
 
 
-def test_a_config_that_is_no_json(copied, one_sentence):
-    (copied / "config.json").write_text("{not json")
-    with pytest.raises(SurrogateError, match="is not JSON") as caught:
+@pytest.mark.parametrize(("text", "said"), [("{not json", "cannot be read"), ("[]", "holds no settings")])
+def test_a_config_that_is_no_config(copied, one_sentence, text, said):
+    (copied / "config.json").write_text(text)
+    with pytest.raises(SurrogateError, match=said) as caught:
         load_surrogate(copied)
     assert one_sentence(caught.value)
 
