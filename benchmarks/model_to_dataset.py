@@ -133,7 +133,9 @@ def report(rows: list[dict], candidates: int, shared: dict[str, int]) -> None:
     figure(table, chance)
     print(f"train rows that also stand among the unlabelled texts: {sum(shared.values())}")
     about = {"chance": round(chance, 4), "candidates": candidates, "train_rows_in_unlabelled": shared}
-    write("model_to_dataset", {**about, "table": table})
+    # One draw has no interval, and JSON no NaN.
+    plain = [{key: None if value != value else value for key, value in row.items()} for row in table]
+    write("model_to_dataset", {**about, "table": plain})
 
 
 def figure(table: list[dict], chance: float) -> None:
