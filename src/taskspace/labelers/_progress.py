@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
+
+
+class Bar(Protocol):
+    """What shows how far something is."""
+
+    def update(self, n: int) -> object: ...
+
+
+class _NoBar:
+    def update(self, n: int) -> None: ...
+
+
+@contextmanager
+def bar(total: int, name: str, *, progress: bool) -> Generator[Bar]:
+    """A bar over ``total`` texts, or nothing."""
+    if not progress or not total or _bars_are_off():
+        yield _NoBar()
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, desc=name, unit="text") as shown:
+        yield shown
 
 
 def in_batches(count: int, size: int, name: str, *, progress: bool) -> Iterator[range]:
     """Row ranges of at most ``size`` rows, under one bar if asked for."""
-    batches = [range(start, min(start + size, count)) for start in range(0, count, size)]
-    if not progress or _bars_are_off():
-        yield from batches
-        return
-    from tqdm.auto import tqdm
-
-    with tqdm(total=count, desc=name, unit="text") as bar:
-        for rows in batches:
+    with bar(count, name, progress=progress) as shown:
+        for start in range(0, count, size):
+            rows = range(start, min(start + size, count))
             yield rows
-            bar.update(len(rows))
+            shown.update(len(rows))
 
 
 def _bars_are_off() -> bool:

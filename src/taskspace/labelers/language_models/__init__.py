@@ -1,0 +1,1 @@
+"""Language models that run here: exact log-probabilities of answer strings, and greedy generation."""

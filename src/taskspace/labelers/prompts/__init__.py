@@ -1,0 +1,22 @@
+"""Prompts as values, files of prompts, and what a model's answer to a prompt amounts to."""
+
+from __future__ import annotations
+
+from taskspace.labelers.prompts._files import PromptFile, read_prompts
+from taskspace.labelers.prompts._labeler import Prompted, from_prompt
+from taskspace.labelers.prompts._model import PromptModel
+from taskspace.labelers.prompts._prompt import Example, Prompt
+from taskspace.labelers.prompts._reading import ClassScores, Reading, class_scores
+
+__all__ = [
+    "ClassScores",
+    "Example",
+    "Prompt",
+    "PromptFile",
+    "PromptModel",
+    "Prompted",
+    "Reading",
+    "class_scores",
+    "from_prompt",
+    "read_prompts",
+]

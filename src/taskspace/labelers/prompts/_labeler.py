@@ -1,0 +1,71 @@
+"""A model and a prompt are one labeler (FUTE, arXiv 2402.14522, section 3: the MTE of a prompted LLM)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, final
+
+from taskspace.labelers._kept import KeptLabeler
+from taskspace.labelers.prompts._reading import Reading, class_scores
+from taskspace.labelers.store import AnswerStore, default_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from taskspace.labelers._labeler import LabelerKind, Reads
+    from taskspace.labelers.prompts._model import PromptModel
+    from taskspace.labelers.prompts._prompt import Prompt
+    from taskspace.labelers.store import Item
+    from taskspace.labels import Answers
+    from taskspace.task import Inputs
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Prompted:
+    """A language model under one prompt, as an :class:`~taskspace.labelers._kept.Answerer`; its items are readings."""
+
+    model: PromptModel
+    prompt: Prompt
+    name: str
+    kind: LabelerKind = "prompt"
+
+    @property
+    def reads(self) -> Reads:
+        return self.prompt.reads
+
+    @cached_property
+    def key(self) -> str:
+        """Model, template and answer strings: the score rules of the prompt do not count."""
+        return hashlib.sha256(f"prompted {self.model.fingerprint} {self.prompt.key}".encode()).hexdigest()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        rules = f"{self.key} {self.prompt.words} {self.prompt.length}"
+        return hashlib.sha256(rules.encode()).hexdigest()
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        prompt = self.prompt
+        about = {"prompt": prompt.name, "template": prompt.template, "labels": list(prompt.labels)}
+        about |= {"answers": {label: list(words) for label, words in prompt.answers.items()}, "note": prompt.note}
+        return {"source": "prompt", **self.model.provenance, **about}
+
+    def batches(self, inputs: Inputs) -> Iterator[Mapping[int, Item]]:
+        for batch in self.model.readings(self.prompt, inputs):
+            yield {row: reading.to_item() for row, reading in batch.items()}
+
+    def answers(self, items: Sequence[Item]) -> Answers:
+        return class_scores([Reading.from_item(item) for item in items], self.prompt).answers()
+
+
+def from_prompt(
+    prompt: Prompt, model: PromptModel, *, name: str | None = None, store: AnswerStore | None = None
+) -> KeptLabeler:
+    """Make a labeler of a model under a prompt; it is called after the prompt unless ``name`` says otherwise.
+
+    Answers are kept in ``store`` (default: the one under ``TASKSPACE_HOME``) and asked for once.
+    """
+    return KeptLabeler(Prompted(model, prompt, name or prompt.name), default_store() if store is None else store)
