@@ -12,7 +12,7 @@ from taskspace.errors import DataError, SettingError
 from taskspace.labels import Answers, Classes
 from taskspace.learners import Evidence, gather
 from taskspace.learners._coordinates import raw_features
-from taskspace.learners.response import Response, fit_probe, respond, upper_triangle
+from taskspace.learners.response import Response, fit_smoother, respond, upper_triangle
 from taskspace.task import Inputs, Pool, Task
 
 linear = pytest.importorskip("sklearn.linear_model")
@@ -98,22 +98,18 @@ def repeated():
     return x, y, which, merged, counts / 30
 
 
-def centred(x, y, weights):
-    return x - weights @ x, y - weights @ y
-
-
 @pytest.mark.parametrize("shrinkage", [0.01, 1.0, 30.0])
 def test_the_probe_is_ridge_regression_on_the_rows_as_given(repeated, shrinkage):
     x, y, which, merged, weights = repeated
     reference = linear.Ridge(alpha=shrinkage * 30, solver="cholesky").fit(x[which], y)
-    probe, _ = fit_probe(*centred(x, merged, weights), weights, shrinkage)
+    probe = fit_smoother(x, weights, shrinkage).solve @ (merged - weights @ merged)
     np.testing.assert_allclose(probe, reference.coef_.T, atol=1e-10)
 
 
 def test_without_shrinkage_it_is_least_squares(repeated):
     x, y, which, merged, weights = repeated
     reference = linear.LinearRegression().fit(x[which], y)
-    probe, _ = fit_probe(*centred(x, merged, weights), weights, 1e-13)
+    probe = fit_smoother(x, weights, 1e-13).solve @ (merged - weights @ merged)
     np.testing.assert_allclose(probe, reference.coef_.T, atol=1e-8)
 
 
@@ -138,7 +134,7 @@ def test_skill_is_what_refits_without_each_text_predict(repeated, shrinkage, wha
         "numbers": (x @ [1.0, -2.0, 0.5, 0.0])[:, None] + 0.1 * merged[:, :1],
         "noise": np.random.default_rng(9).standard_normal((12, 2)),
     }[what]
-    _, skill = fit_probe(*centred(x, y, weights), weights, shrinkage)
+    skill = fit_smoother(x, weights, shrinkage).skills((y - weights @ y)[:, None, :])[0]
     assert skill == pytest.approx(left_out_share(x, y, weights, shrinkage), abs=1e-9)
 
 

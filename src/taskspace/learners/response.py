@@ -94,8 +94,9 @@ def respond(x: Matrix, evidence: Evidence, shrinkage: float) -> Learned:
     if len(evidence) < 2:
         raise DataError(f"{len(evidence)} distinct answered texts are too few to learn from; give at least two")
     y = (evidence.values - evidence.weights @ evidence.values) * evidence.varies
-    x = x - evidence.weights @ x
-    probe, skill = fit_probe(x, y, evidence.weights, shrinkage)
+    smoother = fit_smoother(x, evidence.weights, shrinkage)
+    probe = smoother.solve @ y
+    skill = float(smoother.skills(y[:, None, :])[0])
     if evidence.kind == "classes":
         probe = probe - probe.mean(axis=1, keepdims=True)
     gram = probe @ probe.T
@@ -103,18 +104,44 @@ def respond(x: Matrix, evidence: Evidence, shrinkage: float) -> Learned:
     rank = float(np.trace(gram) ** 2 / size**2) if size else 0.0
     report = {
         "rows": len(evidence), "skill": round(skill, 4), "effective_rank": round(rank, 3),
-        "informative": size > 0 and skill > 0 and beats_noise(x, y, evidence.weights, shrinkage),
+        "informative": size > 0 and skill > 0 and beats_noise(smoother, y),
     }  # fmt: skip
     return Learned({"response": upper_triangle(gram / (size or 1.0)).astype(np.float32)}, report)
 
 
-def fit_probe(x: Matrix, y: Matrix, weights: NDArray[np.float64], shrinkage: float) -> tuple[Matrix, float]:
-    """Ridge (XᵀWX + λI)B = XᵀWY on centred x [n, q] and y [n, c], and its leave-one-out share of variance."""
-    solve, leverage = _smoother(x, weights, shrinkage)
-    return solve @ y, float(_skills(x, y[:, None, :], weights, solve, leverage)[0])
+@dataclass(frozen=True, eq=False)
+class Smoother:
+    """Weighted ridge at texts that stand at ``x`` float64[n, q], for whatever answers they get.
+
+    ``mean`` float64[q] was taken off ``x``; ``solve`` float64[q, n] maps centred answers to the probe B of
+    (XᵀWX + λI)B = XᵀWY; ``leverage`` float64[n] holds each row's own share, the intercept's included.
+    """
+
+    x: Matrix
+    mean: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    solve: Matrix
+    leverage: NDArray[np.float64]
+
+    def skills(self, y: Matrix) -> NDArray[np.float64]:
+        """float64[k]: for centred answers y [n, k, c], the share of variance predicted when each row is left out."""
+        flat = y.reshape(len(y), -1)
+        left_out = (flat - self.x @ (self.solve @ flat)) / np.clip(1 - self.leverage, 1e-6, None)[:, None]
+        mean_out = flat / np.clip(1 - self.weights, 1e-6, None)[:, None]
+        missed, total = ((self.weights @ part**2).reshape(y.shape[1:]).sum(axis=1) for part in (left_out, mean_out))
+        return np.where(total > 0, 1 - missed / np.where(total > 0, total, 1.0), 0.0)
 
 
-def beats_noise(x: Matrix, y: Matrix, weights: NDArray[np.float64], shrinkage: float) -> bool:
+def fit_smoother(x: Matrix, weights: NDArray[np.float64], shrinkage: float) -> Smoother:
+    """Ridge at ``x`` float64[n, q] under ``weights`` float64[n] (sum 1); nothing is known of the answers yet."""
+    mean = weights @ x
+    x = x - mean
+    weighted = x * weights[:, None]
+    solve = np.linalg.solve(weighted.T @ x + shrinkage * np.eye(x.shape[1]), weighted.T).astype(np.float64)
+    return Smoother(x, mean, weights, solve, np.einsum("nq,qn->n", x, solve) + weights)
+
+
+def beats_noise(smoother: Smoother, y: Matrix) -> bool:
     """Whether the probe's skill exceeds that on each of 19 shuffles of the answers: 1 chance in 20 for pure noise.
 
     More than 16 columns are first mixed into 16 with random signs, for the answers and the shuffles alike.
@@ -124,27 +151,8 @@ def beats_noise(x: Matrix, y: Matrix, weights: NDArray[np.float64], shrinkage: f
         y = y @ rng.choice([-1.0, 1.0], size=(y.shape[1], _COLUMNS))
     orders = [np.arange(len(y)), *(rng.permutation(len(y)) for _ in range(_SHUFFLES))]
     shuffled = np.stack([y[order] for order in orders], axis=1)
-    shuffled = shuffled - np.tensordot(weights, shuffled, axes=1)
-    skills = _skills(x, shuffled, weights, *_smoother(x, weights, shrinkage))
+    skills = smoother.skills(shuffled - np.tensordot(smoother.weights, shuffled, axes=1))
     return bool(skills[0] > max(0.0, skills[1:].max()))
-
-
-def _smoother(x: Matrix, weights: NDArray[np.float64], shrinkage: float) -> tuple[Matrix, NDArray[np.float64]]:
-    """The map [q, n] from answers to the probe, and each row's leverage [n], the intercept's share included."""
-    weighted = x * weights[:, None]
-    solve = np.linalg.solve(weighted.T @ x + shrinkage * np.eye(x.shape[1]), weighted.T).astype(np.float64)
-    return solve, np.einsum("nq,qn->n", x, solve) + weights
-
-
-def _skills(
-    x: Matrix, y: Matrix, weights: NDArray[np.float64], solve: Matrix, leverage: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """float64[k]: for centred answers y [n, k, c], the share of variance predicted when each row is left out."""
-    flat = y.reshape(len(y), -1)
-    left_out = (flat - x @ (solve @ flat)) / np.clip(1 - leverage, 1e-6, None)[:, None]
-    mean_out = flat / np.clip(1 - weights, 1e-6, None)[:, None]
-    missed, total = ((weights @ part**2).reshape(y.shape[1:]).sum(axis=1) for part in (left_out, mean_out))
-    return np.where(total > 0, 1 - missed / np.where(total > 0, total, 1.0), 0.0)
 
 
 def upper_triangle(gram: Matrix) -> NDArray[np.float64]:
