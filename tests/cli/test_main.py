@@ -56,8 +56,25 @@ def test_what_needs_no_model_loads_nothing_heavy(atlas, argv):
 
 
 def test_a_word_that_is_no_verb_or_option(taskspace):
-    assert taskspace("rnak", "mood").code == 2
-    assert taskspace("rank", "mood", "--kidn", "model").code == 2
+    verb, option = taskspace("rnak", "mood"), taskspace("rank", "mood", "--kidn", "model")
+    assert (verb.code, verb.out, option.code, option.out) == (2, "", 2, "")
+    assert verb.err.startswith("taskspace: no such command 'rnak', did you mean 'rank'?")
+    assert verb.err.endswith("; see taskspace --help\n")
+    assert option.err.startswith("taskspace: no such option: --kidn")
+    assert option.err.endswith("; see taskspace rank --help\n")
+    assert verb.err.count("\n") == option.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("words", "told"), [(["rank"], "TARGET"), (["rank", "mood", "-k", "many"], "'-k'")])
+def test_a_missing_or_unfitting_word_is_one_sentence(taskspace, one_sentence, words, told):
+    said = taskspace(*words)
+    assert (said.code, said.out) == (2, "")
+    assert told in said.err
+    assert one_sentence(said.err.strip())
+
+
+def test_without_a_word_it_helps(taskspace):
+    assert "Usage: taskspace" in taskspace().out
 
 
 # Exit codes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from contextlib import contextmanager
 from errno import ENAMETOOLONG, ENOSPC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,9 +22,8 @@ def main() -> None:
     argv = [word for word in sys.argv[1:] if word != "--debug"]
     try:
         with ended_early(), _plain_notes(), _tracing(debug):
-            from taskspace.cli._app import app
-
-            app(argv, prog_name="taskspace")
+            code = _run(argv)
+        raise SystemExit(code)
     except TaskspaceError as error:
         sys.stderr.write(f"taskspace: {error}\n")
         raise SystemExit(2) from None
@@ -33,6 +33,28 @@ def main() -> None:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
         sys.stderr.write(f"taskspace: {what}; say a shorter name or free some space, what was stored before is safe\n")
         raise SystemExit(2) from None
+
+
+def _run(argv: list[str]) -> int:
+    """The exit code; a mistyped verb or option is one sentence like any other mistake."""
+    import typer
+
+    from taskspace.cli._app import app
+    from taskspace.errors import SettingError
+
+    usage: Any = typer.BadParameter.__base__  # the parent of all mistyped words, which typer has no public name for
+    try:
+        ended = app(argv or ["--help"], prog_name="taskspace", standalone_mode=False)
+    except usage as error:
+        verb = error.ctx.command_path if error.ctx else "taskspace"
+        raise SettingError(f"{_uncapped(error.format_message())}; see {verb} --help") from error
+    return ended if isinstance(ended, int) else 0
+
+
+def _uncapped(sentence: str) -> str:
+    """Somebody else's sentence as the first half of ours."""
+    sentence = re.sub(r"\. (\w)", lambda start: f", {start[1].lower()}", " ".join(sentence.split()).rstrip("."))
+    return sentence[:1].lower() + sentence[1:]
 
 
 @contextmanager
