@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from taskspace import errors, labelers
     from taskspace.atlas import Atlas
     from taskspace.embedding import SpaceId, TaskEmbedding
+    from taskspace.labelers.prompts import Prompt
+    from taskspace.prompting import choose_prompt
     from taskspace.ranking import Hit, Ranking
     from taskspace.space import Space
     from taskspace.task import Pool, Task
@@ -22,12 +24,14 @@ __all__ = [
     "Atlas",
     "Hit",
     "Pool",
+    "Prompt",
     "Ranking",
     "Space",
     "SpaceId",
     "Task",
     "TaskEmbedding",
     "__version__",
+    "choose_prompt",
     "errors",
     "labelers",
 ]
@@ -36,11 +40,13 @@ _HOMES = {
     "Atlas": "taskspace.atlas",
     "Hit": "taskspace.ranking",
     "Pool": "taskspace.task",
+    "Prompt": "taskspace.labelers.prompts",
     "Ranking": "taskspace.ranking",
     "Space": "taskspace.space",
     "SpaceId": "taskspace.embedding",
     "Task": "taskspace.task",
     "TaskEmbedding": "taskspace.embedding",
+    "choose_prompt": "taskspace.prompting",
 }
 
 

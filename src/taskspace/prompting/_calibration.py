@@ -40,7 +40,8 @@ def cbm(
     if normalise not in ("sum", "softmax"):
         raise SettingError(f"there is no normalisation {normalise!r}{did_you_mean(normalise, ('sum', 'softmax'))}")
     count = readings.known.sum(axis=1)
-    without = np.where(count < SMALL if leave_one_out is None else bool(leave_one_out), 1, 0)[:, None, None]
+    own = count < SMALL if leave_one_out is None else np.full(len(count), leave_one_out)
+    without = own.astype(np.int64)[:, None, None]
     totals = readings.probs.sum(axis=1, keepdims=True) - without * readings.probs
     others = count[:, None, None] - without
     uniform = 1 / readings.shape[2]  # for a row that is alone
@@ -62,7 +63,7 @@ def pmi_dc(readings: PromptReadings) -> PromptReadings:
 
     Once normalised over the labels this is contextual calibration with the empty input alone.
     """
-    require_measured(readings, "pmi_dc", ["soft", "free"])
+    require_measured(readings, "pmi_dc", ["soft", "empty"])
     return _against(readings, readings.free[:, 0])
 
 
@@ -102,6 +103,6 @@ CALIBRATIONS: Mapping[str, Calibration] = {
     "cc": Calibration(cc, ("soft", "free"), "Zhao et al. 2021", "divided by the answers to content-free inputs"),
     "cbm": Calibration(cbm, ("soft",), "Yang et al. 2023", "divided by the mean over the rows"),
     "pmi_dc": Calibration(
-        pmi_dc, ("soft", "free"), "Holtzman et al. 2021", "divided by the answers to the empty input"
+        pmi_dc, ("soft", "empty"), "Holtzman et al. 2021", "divided by the answers to the empty input"
     ),
 }

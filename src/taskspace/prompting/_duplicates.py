@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from taskspace.labelers.prompts import Prompt
+    from taskspace.prompting._readings import PromptReadings
 
 ALIKE = 0.01
 """Mean total variation below which two prompts' answers count as the same."""
@@ -28,39 +24,24 @@ class Alike:
     same_words: bool
 
 
-def same_words(prompts: Sequence[Prompt]) -> list[int]:
-    """For each prompt the number of the first with the same words, spaces and case aside; its own if it is new."""
-    first: dict[object, int] = {}
-    return [first.setdefault(_plain(prompt), number) for number, prompt in enumerate(prompts)]
+def alike(readings: PromptReadings, *, within: float = ALIKE) -> tuple[Alike, ...]:
+    """Prompts that repeat an earlier one, each named with the first that it repeats (ours).
 
-
-def alike(
-    prompts: Sequence[Prompt], probs: NDArray[np.float64], known: NDArray[np.bool_], *, within: float = ALIKE
-) -> tuple[Alike, ...]:
-    """Pairs of prompts with equal words, or with answers float64[T, n, c] that differ by less than ``within``.
-
-    The distance of a pair is taken over the rows that both answered; each prompt is named with the first
-    that it repeats.
+    Either their words are equal, spaces and case aside, or their answers differ by less than ``within`` over
+    the rows that both answered.
     """
-    first = same_words(prompts)
     found: list[Alike] = []
-    for other in range(len(prompts)):
-        distances = [_distance(probs, known, kept, other) for kept in range(other)]
-        near = [kept for kept in range(other) if first[other] == kept or distances[kept] < within]
-        if near:
-            kept = first[other] if first[other] < other else near[0]
-            found.append(Alike(prompts[kept].name, prompts[other].name, distances[kept], first[other] == kept))
+    names = readings.prompts
+    for other, twin in enumerate(readings.twins.tolist()):
+        distances = [_distance(readings, kept, other) for kept in range(other)]
+        near = [kept for kept in range(other) if distances[kept] < within]
+        if twin < other or near:
+            kept = twin if twin < other else near[0]
+            found.append(Alike(names[kept], names[other], distances[kept], twin < other))
     return tuple(found)
 
 
-def _distance(probs: NDArray[np.float64], known: NDArray[np.bool_], one: int, other: int) -> float:
-    both = known[one] & known[other]
-    return float(np.abs(probs[one][both] - probs[other][both]).sum(axis=1).mean() / 2) if both.any() else 1.0
-
-
-def _plain(prompt: Prompt) -> object:
-    """All that the model is asked, in one form for wordings that differ in spaces and case alone."""
-    words = " ".join(prompt.template.split()).casefold()
-    answers = tuple(tuple(" ".join(word.split()).casefold() for word in part) for part in prompt.answers.values())
-    shown = tuple((e.text, e.text_pair, e.label) for e in prompt.examples)
-    return words, answers, prompt.labels, prompt.chat, prompt.system, shown, prompt.reasoning, prompt.with_end
+def _distance(readings: PromptReadings, one: int, other: int) -> float:
+    both = readings.known[one] & readings.known[other]
+    apart = np.abs(readings.probs[one][both] - readings.probs[other][both])
+    return float(apart.sum(axis=1).mean() / 2) if both.any() else 1.0

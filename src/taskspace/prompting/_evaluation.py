@@ -1,7 +1,7 @@
 """How well a score chose among prompts, once the rows have labels.
 
-Metrics of ``methods/prompt-selection``: NDCG with its gain named, regret, top-k hit and Spearman, each beside
-what chance gets, exactly.
+NDCG with its gain named, regret, top-k hit, the share of the best prompt and Spearman, beside what chance gets,
+exactly.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class FewLabels:
-    """Accuracy on some labelled rows, ``values`` float64[draws, T], and on all the others, ``rest`` float64[draws, T]."""
+    """Accuracy on some labelled rows, ``values`` float64[draws, T], and on all others, ``rest`` float64[draws, T]."""
 
     values: NDArray[np.float64]
     rest: NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from taskspace.labelers.prompts import ClassScores, Prompt
-    from taskspace.task import Inputs
-
-Need: TypeAlias = Literal["soft", "perplexity", "free"]
+Need: TypeAlias = Literal["soft", "perplexity", "empty", "free"]
 
 FREE_INPUTS = ("", "N/A", "[MASK]")
 """Texts that say nothing, in the order of ``PromptReadings.free`` (Zhao et al. 2021, "Calibrate before use")."""
@@ -45,8 +42,8 @@ class PromptReadings:
     the filled prompt per token; NaN where not measured.
 
     ``keys`` are :attr:`Prompt.key`, ``rows`` the hex digests of the inputs, ``model`` and ``fingerprint``
-    the language model's.  Prompts of equal ``wordings`` (:func:`wording`; default: the keys) are one and
-    the same.  ``provenance`` holds plain JSON values.
+    the language model's.  Prompts of equal ``wordings`` (:func:`taskspace.prompting.wording`;
+    default: the keys) are one and the same.  ``provenance`` holds plain JSON values.
 
     Raises :class:`LabelerError` for arrays that do not fit each other, or a known row without any mass.
     """
@@ -165,47 +162,8 @@ class PromptReadings:
         return self.prompts.index(name)
 
 
-def gather_readings(
-    prompts: Sequence[Prompt],
-    scores: Sequence[ClassScores],
-    inputs: Inputs,
-    *,
-    model: str,
-    fingerprint: str,
-    free: Sequence[ClassScores] | None = None,
-    provenance: Mapping[str, Any] | None = None,
-) -> PromptReadings:
-    """Lay the class scores of each prompt over the same ``inputs`` side by side, classes in the first prompt's order.
-
-    ``free`` holds the scores of :data:`FREE_INPUTS` (three rows) per prompt.  A row whose labels all have no mass
-    counts as unknown: it cannot be normalised.
-
-    Raises :class:`SettingError` for no prompts, two prompts of one name, or prompts that answer different labels.
-    """
-    labels = _common_labels(prompts)
-    columns = [[prompt.labels.index(label) for label in labels] for prompt in prompts]
-    log_unnorm = np.stack([s.log_unnorm[:, c] for s, c in zip(scores, columns, strict=True)])
-    known = np.stack([s.known for s in scores]) & np.isfinite(log_unnorm.max(axis=2))
-    blank = np.full((len(prompts), len(FREE_INPUTS), len(labels)), np.nan)
-    for t, s in enumerate(free or ()):
-        there = s.known & np.isfinite(s.log_unnorm.max(axis=1))
-        blank[t, there] = s.log_unnorm[there][:, columns[t]]
-    return PromptReadings(
-        tuple(p.name for p in prompts), tuple(p.key for p in prompts), labels, log_unnorm, known,
-        np.array([s.soft for s in scores]), blank, np.stack([s.perplexity for s in scores]),
-        tuple(digest.hex() for digest in inputs.digests), model, fingerprint,
-        tuple(wording(p) for p in prompts), provenance or {},
-    )  # fmt: skip
-
-
-def wording(prompt: Prompt) -> str:
-    """All that decides a prompt's scores, as JSON, up to case and spaces: equal wordings are one prompt."""
-    idle = ("name", "note") if prompt.reasoning else ("name", "note", "reasoning_tokens", "conclusion")
-    return json.dumps({key: _plain(value) for key, value in asdict(prompt).items() if key not in idle})
-
-
 def known_mean(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Mean float64[T, …] of ``values`` float64[T, X, …] over the rows that are ``known`` bool[T, X]; NaN without any."""
+    """Mean float64[T, …] of ``values`` float64[T, X, …] over the rows ``known`` bool[T, X]; NaN without any."""
     count = known.sum(axis=1).reshape(-1, *[1] * (values.ndim - 2))
     mask = known.reshape(*known.shape, *[1] * (values.ndim - 2))
     total = np.where(mask, values, 0.0).sum(axis=1)
@@ -218,16 +176,18 @@ def require_measured(readings: PromptReadings, who: str, needs: Iterable[Need]) 
         lacking = {
             "soft": ~readings.soft,
             "perplexity": (np.isnan(readings.perplexity) & readings.known).any(axis=1),
-            "free": np.isnan(readings.free).any(axis=(1, 2)),
+            "empty": ~np.isfinite(readings.free[:, 0].max(axis=1)),
+            "free": ~np.isfinite(readings.free.max(axis=2)).all(axis=1),
         }[need]
         if lacking.any():
             names = [readings.prompts[t] for t in np.flatnonzero(lacking)]
-            raise SettingError(f"{who} needs {_REMEDIES[need].format(_listed(names))}")
+            raise SettingError(f"{who} needs {_REMEDIES[need].format(listed(names))}")
 
 
 _REMEDIES: Mapping[Need, str] = {
     "soft": "probabilities, but {} only said a label; leave that out, or use ge or zmv without calibration",
     "perplexity": "the perplexity of each filled prompt, which was not measured for {}; measure it or use another",
+    "empty": "the answers to the empty input, which were not measured for {}; measure them or use cbm or none",
     "free": "the answers to content-free inputs, which were not measured for {}; measure them or use cbm or none",
 }
 
@@ -258,31 +218,7 @@ def _checked(readings: PromptReadings) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _common_labels(prompts: Sequence[Prompt]) -> tuple[str, ...]:
-    if not prompts:
-        raise SettingError("there are no prompts to choose from; give at least one")
-    first = prompts[0]
-    seen: set[str] = set()
-    for prompt in prompts:
-        if set(prompt.labels) != set(first.labels):
-            raise SettingError(
-                f"prompt {prompt.name!r} answers {_listed(prompt.labels)}, but {first.name!r} {_listed(first.labels)};"
-                " give all the same labels"
-            )
-        if prompt.name in seen:
-            raise SettingError(f"two prompts are called {prompt.name!r}; give one of them another name")
-        seen.add(prompt.name)
-    return first.labels
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return " ".join(value.split()).casefold()
-    if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
-    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
-
-
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence says them, the first four."""
     shown = ", ".join(repr(name) for name in names[:4])
     return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"

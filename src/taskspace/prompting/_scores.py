@@ -161,7 +161,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "ge": Method(_global_entropy, (), True, _LU, "balance of the predicted labels"),
     "ge_m": Method(_global_entropy_of_means, ("soft",), True, _YANG, "balance of the mean probabilities"),
-    "le": Method(_local_entropy, ("soft",), True, _LU, "doubt about each row: prefers prompts that are not overconfident"),
+    "le": Method(_local_entropy, ("soft",), True, _LU, "doubt about each row: prefers prompts that are not too sure"),
     "mdl_m": Method(lambda r: -_local_entropy(r), ("soft",), True, _WU, "sureness about each row: le upside down"),
     "mdl": Method(_description_length, ("soft",), True, _FUTE, "mean code length of all labels, as FUTE's code has it"),
     "mi_g": Method(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from taskspace.ranking._rank import Candidate, order, rank
 from taskspace.ranking._ranking import Hit, Ranking
 from taskspace.ranking.fusion import fuse
+from taskspace.ranking.metrics import chance, hit_at, ndcg, regret_at, spearman
 from taskspace.ranking.similarity import block_cosines, block_norms
 
 __all__ = [
@@ -13,7 +14,12 @@ __all__ = [
     "Ranking",
     "block_cosines",
     "block_norms",
+    "chance",
     "fuse",
+    "hit_at",
+    "ndcg",
     "order",
     "rank",
+    "regret_at",
+    "spearman",
 ]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WordRule: TypeAlias = Literal["sum", "max"]
 LengthRule: TypeAlias = Literal["none", "token"]
 
-_SLOT = re.compile(r"\{(text|text_pair)\}")
+_SLOT = re.compile(r"\{(text|text_pair|labels)\}")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Example:
 class Prompt:
     """How one language model is asked for one label.
 
-    ``template`` holds ``{text}``, and ``{text_pair}`` if it asks about pairs; other braces are text.
+    ``template`` holds ``{text}``, and ``{text_pair}`` if it asks about pairs; ``{labels}`` lists the first
+    answer string of each label ("good, bad or mixed"); other braces are text.
     ``answers`` maps each label to its answer strings, most usual first; the order of the labels is the
     order of the classes.  ``chat`` puts the filled template into a user's turn of the model's chat
     template, after ``system``.  ``reasoning`` (``"Think step by step."``) asks for thoughts of at most
@@ -83,6 +84,12 @@ class Prompt:
         """All answer strings, label by label."""
         return tuple(word for words in self.answers.values() for word in words)
 
+    @cached_property
+    def choices(self) -> str:
+        """The labels as a sentence lists them, each by its first answer string."""
+        *most, last = [words[0] for words in self.answers.values()]
+        return f"{', '.join(most)} or {last}"
+
     @property
     def reads(self) -> Reads:
         return "pairs" if "{text_pair}" in self.template else "texts"
@@ -97,7 +104,7 @@ class Prompt:
 
     def question(self, text: str, text_pair: str | None = None) -> str:
         """The template with a row in it; texts that hold braces stay as they are."""
-        row = {"text": text, "text_pair": text_pair or ""}
+        row = {"text": text, "text_pair": text_pair or "", "labels": self.choices}
         return _SLOT.sub(lambda slot: row[slot.group(1)], self.template)
 
     def shown(self) -> tuple[tuple[str, str], ...]:

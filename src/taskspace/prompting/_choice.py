@@ -1,0 +1,108 @@
+"""PromptChoice: prompts in order, how sure the order is, and what it cost, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from taskspace.labelers.prompts import Prompt
+    from taskspace.prompting._duplicates import Alike
+    from taskspace.prompting._study import Cost, PromptStudy
+
+
+@dataclass(frozen=True)
+class PromptHit:
+    """One prompt in a :class:`PromptChoice`.
+
+    ``score`` means what the choice's ``measure`` says; ``sure`` is the share of resamples of the texts in which
+    the prompt comes first (NaN where the score does not depend on them); ``coverage`` the median
+    probability that the model says one of the answers at all.
+    """
+
+    rank: int
+    name: str
+    score: float
+    sure: float
+    coverage: float
+    prompt: Prompt
+
+
+@dataclass(frozen=True, eq=False)
+class PromptChoice:
+    """Prompts, best first; those equal to another in all but spaces and case are left out and told in ``alike``."""
+
+    hits: tuple[PromptHit, ...]
+    method: str
+    calibration: str
+    measure: str
+    alike: tuple[Alike, ...]
+    cost: Cost
+    study: PromptStudy
+    notes: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> PromptHit:
+        return self.hits[0]
+
+    def __iter__(self) -> Iterator[PromptHit]:
+        return iter(self.hits)
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __str__(self) -> str:
+        width = max(len(hit.name) for hit in self.hits)
+        rows = [
+            f"{hit.rank:>4}  {hit.name:<{width}}  {hit.score:>8.4f}  {percent(hit.sure):>5}  {percent(hit.coverage):>8}"
+            for hit in self.hits
+        ]
+        head = f"rank  {'prompt':<{width}}     score   sure  coverage"
+        return "\n".join([head, *rows, *self._remarks()])
+
+    def _remarks(self) -> list[str]:
+        _, texts, _ = self.study.readings.shape
+        told = [f"score: {self.measure}; higher is better, an order and no accuracy"]
+        told.append(f"sure: how often the prompt comes first when the {texts} texts are drawn again")
+        told += [_alike_line(pair) for pair in self.alike]
+        told += [f"note: {note}" for note in self.notes]
+        return [*told, f"cost: {cost_line(self.cost)}"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that ``json.dumps`` takes."""
+        hits = [
+            {
+                "rank": hit.rank, "name": hit.name, "score": _number(hit.score), "sure": _number(hit.sure),
+                "coverage": _number(hit.coverage), "template": hit.prompt.template, "note": hit.prompt.note,
+            }
+            for hit in self.hits
+        ]  # fmt: skip
+        pairs = [vars(pair) for pair in self.alike]
+        return {
+            "method": self.method, "calibration": self.calibration, "measure": self.measure, "hits": hits,
+            "alike": pairs, "notes": list(self.notes), "cost": vars(self.cost), "model": self.study.readings.model,
+        }  # fmt: skip
+
+
+def cost_line(cost: Cost) -> str:
+    """A cost as one line."""
+    return f"{cost.asked} questions put to the model, {cost.kept} answered from the store, {cost.seconds:.1f} s"
+
+
+def _alike_line(pair: Alike) -> str:
+    if pair.same_words:
+        return f"same: {pair.other} has the words of {pair.kept} and was left out"
+    return f"same: {pair.other} answers like {pair.kept} (mean total variation {pair.distance:.3f})"
+
+
+def percent(share: float) -> str:
+    """A share for people; ``-`` where it was not measured."""
+    return "-" if np.isnan(share) else f"{share:.0%}"
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
