@@ -101,6 +101,64 @@ def tiny_encoder(tmp_path_factory):
     return _save_encoder(tmp_path_factory.mktemp("models") / "tiny")
 
 
+def _save_decoder(folder, *, seed=0):
+    """Bytes are its tokens, so that it reads any text."""
+    torch = pytest.importorskip("torch")
+    tokenizers = pytest.importorskip("tokenizers")
+    transformers = pytest.importorskip("transformers")
+    letters = ["<pad>", "<s>", "</s>", *sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())]
+    words = tokenizers.Tokenizer(tokenizers.models.BPE({letter: i for i, letter in enumerate(letters)}, []))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    words.decoder = tokenizers.decoders.ByteLevel()
+    config = transformers.LlamaConfig(
+        vocab_size=len(letters), hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=1024, initializer_range=0.3, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = transformers.LlamaForCausalLM(config)
+    return _saved(folder, module, transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
+    ))  # fmt: skip
+
+
+def _save_classifier(folder, labels=("negative", "positive"), *, seed=0):
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])}
+    config = transformers.BertConfig(
+        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=128, initializer_range=0.5, id2label=dict(enumerate(labels)),
+        label2id={label: i for i, label in enumerate(labels)},
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = transformers.BertForSequenceClassification(config)
+    return _saved(folder, module, transformers.BertTokenizerFast(vocab=vocabulary))
+
+
+def _saved(folder, module, tokenizer):
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    module.save_pretrained(folder)
+    logging.enable_progress_bar()
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder(tmp_path_factory):
+    """The folder of a microscopic Llama that reads bytes; not to be written to."""
+    return _save_decoder(tmp_path_factory.mktemp("models") / "decoder")
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier(tmp_path_factory):
+    """The folder of a microscopic BERT with a head for negative and positive; not to be written to."""
+    return _save_classifier(tmp_path_factory.mktemp("models") / "classifier")
+
+
 @pytest.fixture(scope="session")
 def encoder(tiny_encoder):
     """The microscopic BERT at its default layers 1 and 3, caching in memory."""

@@ -71,6 +71,8 @@ def test_cbm_by_hand(readings_of):
 def test_a_row_alone_stays(readings_of):
     readings = readings_of([[[0.9, 0.1], [0.5, 0.5]]], known=[[1, 0]])
     np.testing.assert_allclose(cbm(readings).probs, readings.probs)
+    softly = cbm(readings, normalise="softmax").probs  # of 0.9 and 0.1, each over a half
+    np.testing.assert_allclose(softly[0, 0, 0], np.exp(1.8) / (np.exp(1.8) + np.exp(0.2)))
 
 
 @pytest.mark.parametrize(("rows", "small"), [(49, True), (50, False)])

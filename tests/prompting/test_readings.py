@@ -70,7 +70,7 @@ def test_some_prompts(random_readings):
     np.testing.assert_array_equal(some.probs, readings.probs[[2, 0]])
     np.testing.assert_array_equal(some.free, readings.free[[2, 0]])
     assert readings.take(np.array([1, 1])).prompts == ("p1", "p1")
-    with pytest.raises(SettingError, match="no prompt 'p9'; did you mean 'p"):
+    with pytest.raises(SettingError, match="no prompt 'p9'; there is 'p0', 'p1'"):
         readings.take(["p9"])
 
 

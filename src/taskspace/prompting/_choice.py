@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from taskspace.labelers.prompts import Prompt
     from taskspace.prompting._duplicates import Alike
@@ -68,7 +68,7 @@ class PromptChoice:
         _, texts, _ = self.study.readings.shape
         told = [f"score: {self.measure}; higher is better, an order and no accuracy"]
         told.append(f"sure: how often the prompt comes first when the {texts} texts are drawn again")
-        told += [_alike_line(pair) for pair in self.alike]
+        told += _alike_lines(self.alike)
         told += [f"note: {note}" for note in self.notes]
         return [*told, f"cost: {cost_line(self.cost)}"]
 
@@ -93,10 +93,23 @@ def cost_line(cost: Cost) -> str:
     return f"{cost.asked} questions put to the model, {cost.kept} answered from the store, {cost.seconds:.1f} s"
 
 
-def _alike_line(pair: Alike) -> str:
-    if pair.same_words:
-        return f"same: {pair.other} has the words of {pair.kept} and was left out"
-    return f"same: {pair.other} answers like {pair.kept} (mean total variation {pair.distance:.3f})"
+def _alike_lines(pairs: Sequence[Alike]) -> list[str]:
+    """One line for each prompt that others repeat."""
+    lines: list[str] = []
+    for same_words in (True, False):
+        others: dict[str, list[str]] = {}
+        for pair in pairs:
+            if pair.same_words == same_words:
+                others.setdefault(pair.kept, []).append(pair.other)
+        said = "has the words of {}, left out" if same_words else "answers like {}"
+        lines += [f"same: {some(names)} {said.format(repr(kept))}" for kept, names in others.items()]
+    return lines
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few names, for a sentence."""
+    shown = ", ".join(repr(name) for name in names[:4])
+    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"
 
 
 def percent(share: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from taskspace.errors import SettingError, did_you_mean
 from taskspace.prompting._calibration import CALIBRATIONS, calibrate
-from taskspace.prompting._choice import PromptChoice, PromptHit
+from taskspace.prompting._choice import PromptChoice, PromptHit, some
 from taskspace.prompting._duplicates import alike
 from taskspace.prompting._scores import METHODS, ROW_METHODS, choose_per_row, score
 from taskspace.prompting._study import PromptStudy, study_prompts
@@ -169,7 +169,7 @@ def _notes(study: PromptStudy, hits: tuple[PromptHit, ...], method: str) -> tupl
         notes.append(f"only {len(readings.rows)} texts; a few hundred make the order steadier")
     thin = [hit.name for hit in hits if hit.coverage < LOW_COVERAGE]
     if thin:
-        notes.append(f"the model seldom says any of the answers of {_some(thin)}; other answer words may serve better")
+        notes.append(f"the model seldom says any of the answers of {some(thin)}; other answer words may serve better")
     silent = {name: 1 - float(known.mean()) for name, known in zip(readings.prompts, readings.known, strict=True)}
     quiet = [name for name, share in silent.items() if share > 0]
     if quiet:
@@ -186,8 +186,3 @@ def _answered(study: PromptStudy, once: NDArray[np.int64]) -> Iterator[tuple[NDA
 
 def _median(values: NDArray[np.float64]) -> float:
     return float(np.median(values)) if len(values) else 0.0
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:4])
-    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"

@@ -94,7 +94,7 @@ def _from_wheel(name: str) -> Located:
 
 def _from_hub(name: str, revision: str | None) -> Located:
     hub = require("huggingface_hub", extra="embed", why=f"surrogate {name!r}")
-    patterns = ["*.json", "*.safetensors", "*.txt", "*.model"]
+    patterns = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
     # The cache first, so that what was loaded once needs no network again.
     for cached_only in (True, False):
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskspace.labelers.prompts._files import PromptFile, read_prompts
+from taskspace.labelers.prompts._files import PromptFile, builtin_sets, read_prompts
 from taskspace.labelers.prompts._labeler import Prompted, from_prompt
 from taskspace.labelers.prompts._model import PromptModel
 from taskspace.labelers.prompts._prompt import Example, Prompt
@@ -16,6 +16,7 @@ __all__ = [
     "PromptModel",
     "Prompted",
     "Reading",
+    "builtin_sets",
     "class_scores",
     "from_prompt",
     "read_prompts",

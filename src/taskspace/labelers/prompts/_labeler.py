@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
 from taskspace.labelers._kept import KeptLabeler
@@ -36,12 +35,12 @@ class Prompted:
     def reads(self) -> Reads:
         return self.prompt.reads
 
-    @cached_property
+    @property
     def key(self) -> str:
         """Model, template and answer strings: the score rules of the prompt do not count."""
         return hashlib.sha256(f"prompted {self.model.fingerprint} {self.prompt.key}".encode()).hexdigest()
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         rules = f"{self.key} {self.prompt.words} {self.prompt.length}"
         return hashlib.sha256(rules.encode()).hexdigest()

@@ -39,8 +39,9 @@ class Prompt:
     answer string of each label ("good, bad or mixed"); other braces are text.
     ``answers`` maps each label to its answer strings, most usual first; the order of the labels is the
     order of the classes.  ``chat`` puts the filled template into a user's turn of the model's chat
-    template, after ``system``.  ``reasoning`` (``"Think step by step."``) asks for thoughts of at most
-    ``reasoning_tokens`` tokens first; the answer is then scored after them and ``conclusion``.
+    template, after ``system`` and a turn for each example; without it, ``system``, examples and question follow
+    each other with ``separator`` between them.  ``reasoning`` (``"Think step by step."``) asks for thoughts of
+    at most ``reasoning_tokens`` tokens first; the answer is then scored after them and ``conclusion``.
 
     How scores are made (no further call of the model is needed to change these two): ``words`` says whether
     the probabilities of a label's answer strings are added or the largest counts; ``length="token"`` takes
@@ -126,13 +127,17 @@ def _require_sound(prompt: Prompt) -> None:
             raise SettingError(f"{who} has an empty answer for {label!r}; give at least one word and no empty ones")
         for word in words:
             if owner.setdefault(word.strip(), label) != label:
-                raise SettingError(f"{who} lets {word!r} stand for {owner[word.strip()]!r} and {label!r}; choose one")
+                raise SettingError(
+                    f"{who} lets {word.strip()!r} stand for {owner[word.strip()]!r} and {label!r}; choose one"
+                )
     if prompt.reads == "pairs" and any(e.text_pair is None for e in prompt.examples):
         raise SettingError(f"{who} asks about pairs, but an example has no text_pair; give it one")
     for example in prompt.examples:
         if example.label not in prompt.answers:
             raise SettingError(f"{who} has an example of {example.label!r}, which is none of its labels; mend it")
     if prompt.words not in ("sum", "max") or prompt.length not in ("none", "token"):
-        raise SettingError(f"{who} says words={prompt.words!r}, length={prompt.length!r}; say sum or max, none or token")
+        raise SettingError(
+            f"{who} says words={prompt.words!r}, length={prompt.length!r}; say sum or max, none or token"
+        )
     if prompt.reasoning_tokens < 1:
         raise SettingError(f"{who} allows {prompt.reasoning_tokens} tokens of reasoning; allow at least one")

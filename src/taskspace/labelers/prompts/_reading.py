@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,18 +36,21 @@ class Reading:
     prompt_tokens: int = 0
 
     def to_item(self) -> dict[str, Any]:
-        """For the answer store: what is not there is left out."""
-        whole = {
-            "log_probs": list(self.log_probs), "tokens": list(self.tokens), "said": self.said, "words": self.words,
-            "prompt_log_prob": self.prompt_log_prob, "prompt_tokens": self.prompt_tokens,
-        }  # fmt: skip
-        return {name: value for name, value in whole.items() if value not in ([], None, "", 0) or name == "said"}
+        """For the answer store: what is not there is left out, and an impossible answer is ``null``."""
+        item: dict[str, Any] = {"said": self.said}
+        if self.log_probs:
+            item |= {"log_probs": [None if v == -math.inf else v for v in self.log_probs], "tokens": list(self.tokens)}
+        if self.words:
+            item["words"] = self.words
+        if self.prompt_log_prob is not None:
+            item |= {"prompt_log_prob": self.prompt_log_prob, "prompt_tokens": self.prompt_tokens}
+        return item
 
     @classmethod
     def from_item(cls, item: dict[str, Any]) -> Reading:
         known = dict(item)
-        for name in ("log_probs", "tokens"):
-            known[name] = tuple(known.get(name, ()))
+        known["log_probs"] = tuple(-math.inf if value is None else value for value in item.get("log_probs", ()))
+        known["tokens"] = tuple(item.get("tokens", ()))
         return cls(**known)
 
 
@@ -56,8 +60,8 @@ class ClassScores:
 
     ``log_unnorm`` float64[n, c] is the log of the mass on each label's answer strings (nats; -inf for a
     label not said, where the model gives words only); ``known`` bool[n] is False where nothing could be
-    read; ``soft`` says whether they are probabilities.  ``perplexity`` float64[n] is that of the filled
-    prompt per token, NaN where it was not measured.
+    read, or every answer string is impossible; ``soft`` says whether they are probabilities.
+    ``perplexity`` float64[n] is that of the filled prompt per token, NaN where it was not measured.
     """
 
     log_unnorm: NDArray[np.float64]
@@ -74,7 +78,11 @@ class ClassScores:
 
     @property
     def coverage(self) -> NDArray[np.float64]:
-        """float64[n]: the probability that the model says one of the answer strings at all; 0 where unknown."""
+        """float64[n]: the probability that the model says one of the answer strings at all; 0 where unknown.
+
+        Above 1 where one answer string begins with another and the prompt does not say ``with_end``; no
+        probability under ``length="token"``.
+        """
         return np.where(self.known, np.exp(np.where(self.known[:, None], self.log_unnorm, 0.0)).sum(axis=1), 0.0)
 
     def answers(self) -> Answers:
@@ -90,8 +98,9 @@ def class_scores(readings: Sequence[Reading], prompt: Prompt) -> ClassScores:
     for row, reading in enumerate(readings):
         if not scored[row] and reading.said is not None:
             log_unnorm[row, reading.said] = 0.0
-    known = scored | np.array([r.said is not None for r in readings], dtype=bool)
-    return ClassScores(log_unnorm, known, bool(scored.all()), np.array([_perplexity(r) for r in readings]))
+    known: NDArray[np.bool_] = np.logical_or.reduce(np.isfinite(log_unnorm), axis=1)
+    soft = bool(scored.any() and scored[known].all())  # an abstention takes no probability away from the others
+    return ClassScores(log_unnorm, known, soft, np.array([_perplexity(r) for r in readings]))
 
 
 def _of_strings(readings: Sequence[Reading], prompt: Prompt) -> NDArray[np.float64]:
