@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from taskspace._files import replacing
 from taskspace.errors import EmbeddingError, SettingError, SpaceMismatch
 
 if TYPE_CHECKING:
@@ -159,13 +158,10 @@ class TaskEmbedding:
             "blocks": self.blocks, "content": self.content, "provenance": dict(self.provenance),
         }  # fmt: skip
         target = Path(path)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
-            partial.write_bytes(save({"vector": np.array(self.vector)}, {"taskspace": json.dumps(header)}))
-            partial.replace(target)
+            with replacing(target) as partial:
+                partial.write_bytes(save({"vector": np.array(self.vector)}, {"taskspace": json.dumps(header)}))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink()
             raise EmbeddingError(f"cannot write {target}: {error.strerror}; choose another place") from error
         return target
 

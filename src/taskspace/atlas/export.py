@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from taskspace._extras import require
+from taskspace._files import replacing
 from taskspace.atlas._rows import SpaceRow, unpack
 from taskspace.errors import AtlasError
 
@@ -33,17 +32,12 @@ def write_parquet(connection: sqlite3.Connection, path: Path, spaces: Sequence[S
     identities = {space.identity.fingerprint: space.identity.to_dict() for space in spaces}
     schema = pa.schema([(name, types.get(name, pa.string())) for name in _COLUMNS])
     schema = schema.with_metadata({"taskspace": json.dumps({"format": 1, "spaces": identities})})
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with parquet.ParquetWriter(partial, schema) as writer:
+        with replacing(path) as partial, parquet.ParquetWriter(partial, schema) as writer:
             for batch in _batches(connection, spaces):
                 writer.write_table(pa.table(_arrays(pa, batch), schema=schema))
-        partial.replace(path)
     except OSError as error:
         raise AtlasError(f"cannot write {path} ({error.strerror or error}); choose another place") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
     return path
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskspace import _home
+from taskspace._files import replacing
 from taskspace.atlas._rows import Row, SpaceRow, rows_of, vectors_of
 from taskspace.errors import EmbeddingError
 from taskspace.ranking import block_cosines, block_norms
@@ -111,23 +112,18 @@ def _open(path: Path, layout: np.dtype[np.void], count: int) -> NDArray[np.void]
 
 def _save(path: Path, table: NDArray[np.void]) -> None:
     """Whole or not at all: on disk before it gets its name."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with replacing(path) as partial, partial.open("wb") as file:
             np.lib.format.write_array(file, table, allow_pickle=False)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
 
 
 def _forget_others(path: Path) -> None:
     """Delete what other generations of this space left."""
     prefix = path.name.rpartition("-")[0]
     with suppress(OSError):
-        for other in path.parent.glob(f"{prefix}-*"):
-            if not other.name.startswith(path.name):
+        for other in [*path.parent.glob(f"{prefix}-*"), *path.parent.glob(f".{prefix}-*")]:  # a killed writer's too
+            if not other.name.removeprefix(".").startswith(path.name):
                 other.unlink()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
-import os
 from pathlib import Path
 
+from taskspace._files import replacing
 from taskspace.data.cells import as_text
 from taskspace.data.columns import choose_texts
 from taskspace.data.files import existing, open_table
@@ -52,15 +51,11 @@ def write_pool(pool: Pool, path: str | Path) -> Path:
         for row, (text, pair) in enumerate(zip(pool.inputs.texts, pool.inputs.pairs, strict=True))
     ]
     data = "".join(lines).encode("utf-8")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        partial.write_bytes(gzip.compress(data, mtime=0) if path.suffix.casefold() == ".gz" else data)
-        partial.replace(path)
+        with replacing(path) as partial:
+            partial.write_bytes(gzip.compress(data, mtime=0) if path.suffix.casefold() == ".gz" else data)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}); check the folder and its rights") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
     return path
 
 

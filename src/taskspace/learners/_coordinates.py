@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taskspace._files import replacing
 from taskspace._home import home
 from taskspace.embedding import RECIPE
 
@@ -109,10 +109,6 @@ def cached(fit: Callable[[], Coordinates], key: Sequence[Any]) -> Coordinates:
     made = fit()
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_name(f".{name}.{os.getpid()}.npz")
-        try:
+        with replacing(file) as partial:
             np.savez(partial, scale=made.scale, mean=made.mean, directions=made.directions)
-            partial.replace(file)
-        finally:
-            partial.unlink(missing_ok=True)
     return made

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from taskspace._files import replacing
 from taskspace.errors import DataError, LabelerError, SettingError, did_you_mean
 
 if TYPE_CHECKING:
@@ -122,14 +121,11 @@ class PromptReadings:
         kept = (*_NAMES, "model", "fingerprint")
         header = {"format": 1, **{name: getattr(self, name) for name in kept}, "provenance": dict(self.provenance)}
         target = Path(path)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        arrays = {name: np.array(getattr(self, name)) for name in _ARRAYS}
         try:
-            arrays = {name: np.array(getattr(self, name)) for name in _ARRAYS}
-            partial.write_bytes(save(arrays, {"prompt_readings": json.dumps(header)}))
-            partial.replace(target)
+            with replacing(target) as partial:
+                partial.write_bytes(save(arrays, {"prompt_readings": json.dumps(header)}))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink()
             raise DataError(f"cannot write {target}: {error.strerror}; choose another place") from error
         return target
 
