@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from taskspace import Atlas, Pool, Space, Task
+
+WORDS = ["red", "green", "rain", "snow", "soup", "bread", "good", "bad", "fine", "dull"]
 
 COUNTED = """
 from pathlib import Path
@@ -321,3 +325,182 @@ def test_the_default_atlas_lies_with_the_caches_and_its_folder_is_made(taskspace
     assert (home / "atlas.db").is_file()
     assert taskspace("show", "--json").document["atlas"] == str(home / "atlas.db")
     assert not (files / "my.db").exists()
+
+
+# Models of every kind
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory, save_encoder):
+    """The folder of a random three-class BERT."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    folder = save_encoder(tmp_path_factory.mktemp("hub") / "my-classifier")
+    config = transformers.AutoConfig.from_pretrained(folder, num_labels=3)
+    bars = transformers.utils.logging
+    bars.disable_progress_bar()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        transformers.BertForSequenceClassification(config).save_pretrained(folder)
+    bars.enable_progress_bar()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def decoder(tmp_path_factory):
+    """The folder of a random decoder that knows the words of the tasks."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    tokenizers = pytest.importorskip("tokenizers")
+    folder = tmp_path_factory.mktemp("lm") / "decoder"
+    words = ["<unk>", "</s>", *WORDS, "we", "saw", "the", "was", "It"]
+    table = tokenizers.models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>")
+    tokenizer = tokenizers.Tokenizer(table)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    special = {"unk_token": "<unk>", "eos_token": "</s>", "pad_token": "</s>"}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+    config = transformers.LlamaConfig(
+        vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=64, initializer_range=0.3, bos_token_id=None, eos_token_id=1, pad_token_id=1,
+    )  # fmt: skip
+    bars = transformers.utils.logging
+    bars.disable_progress_bar()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        transformers.LlamaForCausalLM(config).save_pretrained(folder)
+    bars.enable_progress_bar()
+    return folder
+
+
+@pytest.fixture
+def server():
+    """A chat server on loopback that finds rain bad; and the texts it was asked about."""
+    pytest.importorskip("httpx")
+    asked = []
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append(body["messages"][-1]["content"])
+            word = "bad" if "rain" in asked[-1] else "good"
+            reply = {"choices": [{"message": {"role": "assistant", "content": word}, "finish_reason": "stop"}]}
+            data = json.dumps(reply).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1", asked
+    server.shutdown()
+    server.server_close()
+    thread.join(timeout=30)
+
+
+PROMPTS = """
+model = "{model}"
+{more}
+answers = {{ good = ["good", "fine"], bad = "bad" }}
+
+[[prompts]]
+name = "was-it"
+template = "{{text}} It was"
+
+[[prompts]]
+name = "we-saw"
+template = "we saw {{text}} It was"
+"""
+
+
+def test_a_hub_classifier(taskspace, begun, classifier):
+    said = taskspace("embed", "--labeler", f"hub:{classifier}", "--device", "cpu")
+    assert said.code == 0, said.err
+    assert said.out.startswith("embedded  my-classifier (model; ")
+    about = listed(taskspace)["my-classifier"]["provenance"]
+    assert (about["origin"], about["source"], about["reads"]) == (f"hub:{classifier}", "hub", "texts")
+    assert about["labels"] == ["LABEL_0", "LABEL_1", "LABEL_2"]
+    assert taskspace("embed", "--labeler", f"hub:{classifier}").out == "kept      my-classifier\n"
+    said = taskspace("embed", "--labeler", f"hub:{classifier}", "--reads", "pairs", "--name", "of-pairs", "--json")
+    (outcome,) = said.document["outcomes"]
+    assert (outcome["status"], outcome["provenance"]["reads"]) == ("embedded", "pairs")
+
+
+def test_the_prompts_of_a_file_share_one_language_model(taskspace, begun, decoder, monkeypatch):
+    from taskspace.labelers import language_models
+
+    loads = []
+    whole = language_models.load_language_model
+
+    def counted(*words, **settings):
+        loads.append(words)
+        return whole(*words, **settings)
+
+    monkeypatch.setattr(language_models, "load_language_model", counted)
+    Path("prompts.toml").write_text(PROMPTS.format(model=decoder, more=""))
+    said = taskspace("embed", "--labeler", "prompt:prompts.toml:was-it", "--labeler", "prompt:prompts.toml:we-saw")
+    assert said.code == 0, said.err
+    assert len(loads) == 1
+    entries = listed(taskspace)
+    assert {entries[name]["kind"] for name in ("was-it", "we-saw")} == {"prompt"}
+    assert entries["was-it"]["provenance"]["origin"] == "prompt:prompts.toml:was-it"
+    assert entries["was-it"]["provenance"]["template"] == "{text} It was"
+
+
+def test_an_endpoint_is_asked_once_for_each_text(taskspace, begun, server, mixed_pool):
+    address, asked = server
+    more = 'chat = true\nendpoint = { scoring = "text", concurrency = 2 }'
+    Path("prompts.toml").write_text(PROMPTS.format(model="served", more=more))
+    spec = f"{address}#prompts.toml:was-it"
+    assert taskspace("embed", "--labeler", spec).code == 0
+    singles = {text for text, pair in zip(mixed_pool.texts, mixed_pool.text_pairs, strict=True) if pair is None}
+    assert sorted(asked) == sorted(f"{text} It was" for text in singles)
+    assert listed(taskspace)["was-it"]["provenance"]["origin"] == spec
+    asked.clear()
+    assert taskspace("remove", "was-it").code == 0
+    assert taskspace("embed", "--labeler", spec).out.startswith("embedded  was-it (prompt; ")
+    assert asked == []
+    assert taskspace("embed", "--labeler", f"{address}#prompts.toml:we-saw").code == 0
+    assert len(asked) == len(singles)
+
+
+def test_a_model_that_cannot_be_used_does_not_stop_the_others(taskspace, begun, tiny_encoder):
+    said = taskspace("embed", "--labeler", f"hub:{tiny_encoder}", "--labeler", "python:lab.py:length")
+    assert said.code == 2
+    assert "is no classifier: its weights lack" in said.sentence
+    assert set(listed(taskspace)) == {"mood", "length"}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["--labeler", "python:lab.py:length", "--reads", "pair"],
+            "a labeler cannot read 'pair'; did you mean 'pairs'?",
+        ),
+        (["--labeler", "prompt:sentiment:x"], "the prompts of sentiment name no model; copy them to a file"),
+        (["--labeler", "http://127.0.0.1:9/v1"], "does not say what to ask; name a file of prompts"),
+    ],
+)
+def test_options_and_specs_that_make_no_sense(taskspace, begun, words, sentence):
+    said = taskspace("embed", *words)
+    assert said.code == 2
+    assert sentence in said.sentence
+
+
+def test_help_names_every_kind_of_model(taskspace):
+    help_text = " ".join(taskspace("embed", "--help").out.replace("│", " ").split())
+    for kind in (
+        "hub:ID",
+        "prompt:FILE.toml:NAME",
+        "http://HOST/v1#FILE.toml:NAME",
+        "predictions:FILE",
+        "sklearn:FILE",
+    ):
+        assert kind in help_text
+    assert "--reads" in help_text

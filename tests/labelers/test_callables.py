@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import functools
+import json
 
 import numpy as np
 import pytest
 import torch
 
 from taskspace.errors import LabelerError, SettingError
-from taskspace.labelers import ask, from_callable
+from taskspace.labelers import AnswerStore, Labeler, ask, from_callable
 from taskspace.task import Pool
 
 POOL = Pool([f"text {i}" for i in range(10)])
@@ -228,3 +229,138 @@ def test_provenance_says_which_function_and_version():
     labeler = from_callable(functools.partial(at_least, 3), name="f", version="2024-05")
     assert labeler.provenance["function"].endswith("test_callables.at_least")
     assert labeler.provenance["version"] == "2024-05"
+
+
+# Answers that are kept
+
+
+ASKED: list[str] = []  # out of the function's sight: what it holds would be part of it
+
+
+@pytest.fixture
+def asked():
+    """Texts given to :func:`recorded`, in order."""
+    ASKED.clear()
+    return ASKED
+
+
+def recorded(texts):
+    ASKED.extend(texts)
+    return is_odd(texts)
+
+
+def test_with_a_version_the_function_is_asked_once(asked):
+    first = ask(from_callable(recorded, name="f", version="1"), POOL)[1]
+    assert asked == list(POOL.texts)
+    again = ask(from_callable(recorded, name="f", version="1"), POOL)[1]
+    assert len(asked) == 10
+    np.testing.assert_array_equal(again.values, first.values)
+    larger = Pool([*POOL.texts, "text 11", "text 12"])
+    ask(from_callable(recorded, name="f", version="1", batch_size=1), larger)
+    assert asked[10:] == ["text 11", "text 12"]
+
+
+@pytest.mark.parametrize("settings", [{"version": "2"}, {"version": "1", "name": "g"}, {"version": ""}])
+def test_another_version_or_name_or_none_is_asked_anew(asked, settings):
+    ask(from_callable(recorded, name="f", version="1"), POOL)
+    ask(from_callable(recorded, **{"name": "f"} | settings), POOL)
+    assert len(asked) == 20
+
+
+def test_what_reads_single_texts_and_pairs_keeps_both_apart(pool):
+    seen = []
+
+    def count(rows):
+        seen.extend(rows)
+        return [len(row[1] or "") for row in rows]
+
+    both = from_callable(count, name="f", reads="both", version="1")
+    _, answers = ask(both, pool)
+    assert seen == list(zip(pool.texts, pool.text_pairs, strict=True))
+    np.testing.assert_array_equal(ask(both, pool)[1].values, answers.values)
+    assert len(seen) == 10
+
+
+def is_second(text):
+    return last_digit(text) == 2
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda texts: ["no" if last_digit(t) % 2 else None if is_second(t) else "yes" for t in texts],
+        lambda texts: [last_digit(t) / 3 for t in texts],
+        lambda texts: np.array([np.nan if is_second(t) else last_digit(t) / 3 for t in texts]),
+        lambda texts: [np.int64(last_digit(t)) for t in texts],
+        lambda texts: [last_digit(t) % 2 == 1 for t in texts],
+        lambda texts: torch.softmax(torch.tensor([[last_digit(t) / 7, 1.0, 0.0] for t in texts]), dim=1),
+        lambda texts: [[np.nan] * 2 if is_second(t) else [0.25, np.float32(0.75)] for t in texts],
+        lambda texts: np.array([[last_digit(t) / 10] for t in texts]),
+        lambda texts: [{"odd": last_digit(t) / 10, 7: 1 - last_digit(t) / 10} for t in texts],
+        lambda texts: [{} if is_second(t) else {"odd": torch.tensor(0.5), "even": 0.5} for t in texts],
+        lambda texts: [{"label": last_digit(t) % 2, "score": 0.75} for t in texts],
+        lambda texts: [[{"label": t[-1], "score": 0.5}, {"label": "b", "score": 0.1}] for t in texts],
+        lambda texts: [None if is_second(t) else [{"label": "LABEL_1", "score": last_digit(t) / 10}] for t in texts],
+        lambda texts: ["\ud800" if last_digit(t) % 2 else "größer" for t in texts],
+    ],
+)
+def test_every_form_says_the_same_when_it_was_kept(function, tmp_path):
+    direct = answers_of(function)
+    for _ in range(2):  # asked for, then read back
+        store = AnswerStore(tmp_path / "answers.db")
+        kept = answers_of(function, version="1", batch_size=3, store=store)
+        assert kept.kind == direct.kind
+        np.testing.assert_array_equal(kept.known, direct.known)
+        np.testing.assert_array_equal(kept.values, direct.values)
+    assert len(store) == 10
+
+
+def test_a_kept_function_is_a_labeler_of_the_same_name_and_fingerprint():
+    kept, direct = from_callable(Threshold(3), name="f", version="2"), from_callable(Threshold(3), name="f")
+    assert isinstance(kept, Labeler)
+    assert (kept.name, kept.reads, kept.kind) == (direct.name, direct.reads, direct.kind)
+    assert kept.provenance == {**direct.provenance, "version": "2"}
+    assert kept.fingerprint == from_callable(Threshold(3), name="f", version="2", batch_size=2).fingerprint
+    json.dumps(dict(kept.provenance))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ([0.75, 0.75], r"labeler 'f' gave \[0.75, 0.75\] in row 5, which sum to 1.5, not 1"),
+        ([float("inf"), 0.0], "in row 5, which are not all finite"),
+        (["a", "b"], r"labeler 'f' gave \['a', 'b'\] in row 5, which are not all numbers"),
+        ([0.5, {"label": "b"}], "in row 5, which are not all numbers"),
+        (object(), "labeler 'f' gave a object in row 5"),
+    ],
+)
+def test_an_unsound_batch_is_refused_and_not_kept(wrong, message, tmp_path):
+    store = AnswerStore(tmp_path / "answers.db")
+
+    def function(texts):
+        return [wrong if "5" in text else [0.5, 0.5] for text in texts]
+
+    with pytest.raises(LabelerError, match=message) as caught:
+        answers_of(function, version="1", batch_size=2, store=store)
+    assert "(4 of 10 answers came before and are kept: the next run asks for the rest)" in str(caught.value)
+    assert len(store) == 4
+
+
+def test_infinity_is_refused_and_not_kept():
+    store = AnswerStore(None)
+    with pytest.raises(LabelerError, match="labeler 'f' gave inf in row 0; give a finite number"):
+        answers_of(lambda texts: [float("inf") for _ in texts], version="1", store=store)
+    assert len(store) == 0
+
+
+def test_an_error_inside_a_kept_function_keeps_what_came(asked):
+    def fails(texts):
+        if "text 4" in texts:
+            raise KeyError("nothing")
+        return recorded(texts)
+
+    store = AnswerStore(None)
+    with pytest.raises(LabelerError, match=r"^labeler 'f' failed on rows 4 to 7 with KeyError: .*4 of 10") as caught:
+        answers_of(fails, version="1", batch_size=4, store=store)
+    assert "\n" not in str(caught.value)
+    assert len(store) == 4

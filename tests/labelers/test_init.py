@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import types
 
+import pytest
+
 from taskspace import labelers
 
 SCRIPT = """
 import sys
 import taskspace.labelers
-taskspace.labelers.load_labeler, taskspace.labelers.from_sklearn, taskspace.labelers.from_predictions
-print(sorted({"sklearn", "pandas", "torch", "polars", "joblib", "skops", "tqdm", "pyarrow"} & set(sys.modules)))
+for name in taskspace.labelers.__all__:
+    getattr(taskspace.labelers, name)
+heavy = {"sklearn", "pandas", "torch", "transformers", "polars", "joblib", "skops", "tqdm", "pyarrow", "httpx"}
+print(sorted(heavy & set(sys.modules)))
 """
 
 
@@ -22,4 +26,13 @@ def test_all_is_true_and_each_name_keeps_its_type():
         assert not isinstance(first, types.ModuleType)
         assert getattr(labelers, name) is first
     assert set(labelers.__all__) == set(dir(labelers))
-    assert labelers.__all__ == ["Labeler", "ask", "from_callable", "from_predictions", "from_sklearn", "load_labeler"]
+    assert labelers.__all__ == sorted(labelers.__all__)
+    assert labelers.__all__ == [
+        "AnswerStore", "Labeler", "Prompt", "ask", "endpoint", "from_callable", "from_hub", "from_predictions",
+        "from_prompt", "from_sklearn", "language_model", "load_labeler", "read_prompts",
+    ]  # fmt: skip
+
+
+def test_an_unknown_name():
+    with pytest.raises(AttributeError, match=r"module 'taskspace.labelers' has no attribute 'from_nothing'"):
+        _ = labelers.from_nothing

@@ -132,6 +132,25 @@ def test_numbers_that_the_model_would_expect(encoder, tiny_encoder, small, heads
     assert_close(diagonal(encoder, evidence, values, head, labels=labels), expected)
 
 
+@pytest.mark.parametrize("labels", ["empirical", "sampled", "exact"])
+def test_several_numbers_side_by_side(encoder, tiny_encoder, small, labels):
+    """A probability per label, as multi-label classifiers give: one Gaussian over all of them."""
+    given = small["topic"]
+    values = standardised(np.random.default_rng(3).random((len(given), 3)), given.weights)
+    evidence = replace(given, values=values, kind="numbers")
+    states = np.stack([state.detach().numpy() for state in plain_states(tiny_encoder, evidence.inputs)[1]])
+    head = fit_head(states, values, evidence.weights, "numbers")
+
+    def jointly(row, outputs):
+        return [(1.0, -0.5 * ((torch.tensor(values[row]) - outputs) ** 2).sum())]
+
+    def in_turn(row, outputs):
+        return [(1.0, output) for output in outputs]
+
+    expected = one_by_one(tiny_encoder, evidence, head, jointly if labels == "empirical" else in_turn)
+    assert_close(diagonal(encoder, evidence, values, head, labels=labels), expected)
+
+
 def test_exact_is_the_sum_over_classes(encoder, tiny_encoder, small, heads):
     evidence, (values, head) = small["topic"], heads["topic"]
     expected = one_by_one(tiny_encoder, evidence, head, as_believed)

@@ -101,3 +101,6 @@ def test_standardised_by_hand():
     got = standardised(np.array([[1.0], [3.0], [5.0]]), weights)
     np.testing.assert_allclose(got[:, 0], (np.array([1.0, 3.0, 5.0]) - 2.5) / np.sqrt(2.75), rtol=1e-12)
     assert standardised(np.array([[2.0], [2.0], [2.0]]), weights).tolist() == [[0.0], [0.0], [0.0]]
+    both = standardised(np.array([[1.0, 7.0], [3.0, 7.0], [5.0, 7.0]]), weights)
+    np.testing.assert_allclose(both[:, 0], (np.array([1.0, 3.0, 5.0]) - 2.5) / np.sqrt(2.75 / 2), rtol=1e-12)
+    assert both[:, 1].tolist() == [0.0, 0.0, 0.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,15 +41,15 @@ def choose_prompt(
     Each text is put to each prompt once; answers are kept, so that another method or another prompt costs
     only what is new.
     """
-    from taskspace.labelers.load import model_of
+    from taskspace.labelers.load import Loader
     from taskspace.labelers.prompts import read_prompts
     from taskspace.prompting import choose
     from taskspace.task import Pool
 
     file = read_prompts(prompts)
     asked = Pool.from_file(texts, text=text, text_pair=text_pair, limit=limit, seed=seed)
-    lm = model_of(file, model=model, base_url=base_url, device=device)
-    study = _study(file, asked, lm, method, calibration, like, label)
+    file = replace(file, model=model or file.model, base_url=base_url or file.base_url)
+    study = _study(file, asked, Loader(device=device).model(file), method, calibration, like, label)
     if save is not None:
         study.readings.save(save)
     if method == "all":

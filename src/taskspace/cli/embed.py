@@ -29,7 +29,10 @@ def embed(
     ] = None,
     labeler: Annotated[
         list[str] | None,
-        typer.Option(help="A model: predictions:FILE, python:MODULE:NAME or sklearn:FILE.  May be repeated."),
+        typer.Option(
+            help="A model: hub:ID, prompt:FILE.toml:NAME, http://HOST/v1#FILE.toml:NAME, predictions:FILE,"
+            " python:MODULE:NAME or sklearn:FILE.  May be repeated."
+        ),
     ] = None,
     atlas: o.AtlasPath = None,
     learner: o.Learner = None,
@@ -43,7 +46,12 @@ def embed(
     name: Annotated[str | None, typer.Option(help="What to call it, when one thing is embedded.")] = None,
     limit: o.Limit = 5000,
     seed: Annotated[int | None, typer.Option(help="Seed of the space (default: the atlas's, else 0)")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, … (default: cuda where there is one)")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where models run: cpu, cuda, … (default: cuda where there is one)")
+    ] = None,
+    reads: Annotated[
+        str | None, typer.Option(help="What models are given: texts, pairs or both (default: as each says, or guessed)")
+    ] = None,
     trust_pickle: Annotated[
         bool, typer.Option("--trust-pickle", help="Unpickle joblib and pickle files: only those you made.")
     ] = False,
@@ -59,7 +67,7 @@ def embed(
 
     read = partial(o.read_source, text=text, text_pair=text_pair, label=label, limit=limit)
     data = _data_sources(inputs or [], read, name)
-    models = _model_sources(labeler or [], name, trust_pickle=trust_pickle)
+    models = _model_sources(labeler or [], name, trust_pickle=trust_pickle, reads=reads, device=device)
     _require_sense(len(data) + len(models), name)
     path = o.atlas_path(atlas)
     if atlas is None:
@@ -85,11 +93,15 @@ def _data_sources(inputs: list[str], read: Callable[[str], Task], name: str | No
     return [Source(where, partial(task, where)) for where in inputs]
 
 
-def _model_sources(specs: list[str], name: str | None, *, trust_pickle: bool) -> list[Source]:
-    from taskspace.labelers import load_labeler
+def _model_sources(
+    specs: list[str], name: str | None, *, trust_pickle: bool, reads: str | None, device: str | None
+) -> list[Source]:
+    from taskspace.labelers._labeler import require_reads
+    from taskspace.labelers.load import Loader
     from taskspace.scale import Source
 
-    return [Source(spec, partial(load_labeler, spec, name=name, trust_pickle=trust_pickle)) for spec in specs]
+    loader = Loader(trust_pickle, None if reads is None else require_reads(reads), device)
+    return [Source(spec, partial(loader.load, spec, name=name)) for spec in specs]
 
 
 def _require_sense(count: int, name: str | None) -> None:

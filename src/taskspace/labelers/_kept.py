@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, final
 
-from taskspace.errors import LabelerError
+from taskspace.errors import LabelerError, TaskspaceError
+from taskspace.labelers._labeler import first_line
 from taskspace.labelers._progress import bar
 from taskspace.labelers.store import AnswerStore, default_store
 
@@ -93,27 +94,50 @@ class KeptLabeler:
     def collect(self, inputs: Inputs) -> Collected:
         """The item of each row: those in the store, and the others asked for and kept as they come.
 
-        Equal rows are asked once.  Raises :class:`LabelerError` when asking fails; what came before is kept.
+        Equal rows are asked once, and what is kept is what is given: a second run gives the same.
+        Raises :class:`LabelerError` when asking fails, or when an answer is missing; what came before is kept.
         """
         digests = inputs.digests
         known = self.store.get(self.answerer.key, list(dict.fromkeys(digests)))
         first = {digest: row for row, digest in reversed(list(enumerate(digests))) if digest not in known}
         rows = sorted(first.values())
-        missing = inputs.take(rows)
-        done = 0
-        with bar(len(rows), self.name, progress=self.progress) as shown:
+        if rows:
+            known |= self._ask(inputs.take(rows))
+        return Collected(tuple(known[digest] for digest in digests), len(rows))
+
+    def _ask(self, missing: Inputs) -> dict[bytes, Item]:
+        """Put distinct rows to the answerer, and keep batch by batch."""
+        key, digests = self.answerer.key, missing.digests
+        got: dict[bytes, Item] = {}
+        with self.store.ready(), bar(len(missing), self.name, progress=self.progress) as shown:
             try:
-                for batch in self.answerer.batches(missing) if rows else ():
-                    new = {missing.digests[row]: item for row, item in batch.items()}
-                    self.store.put(self.answerer.key, self.name, new)
-                    known |= new
-                    done += len(new)
+                for batch in self.answerer.batches(missing):
+                    self._require_new(batch, digests, got)
+                    new = {digests[row]: item for row, item in batch.items()}
+                    self.store.put(key, self.name, new)
+                    got |= self.store.get(key, list(new))
                     shown.update(len(new))
             except LabelerError as error:
-                raise _cut_short(error, done, len(rows)) from error
-        if done < len(rows):
-            raise LabelerError(f"labeler {self.name!r} answered {done} of {len(rows)} rows; it must answer each")
-        return Collected(tuple(known[digest] for digest in digests), done)
+                raise _cut_short(error, len(got), len(missing)) from error
+            except TaskspaceError:
+                raise
+            except Exception as error:  # code that is not ours
+                failed = LabelerError(f"labeler {self.name!r} failed with {first_line(error)}; mend it, then run again")
+                raise _cut_short(failed, len(got), len(missing)) from error
+        if len(got) < len(missing):
+            raise LabelerError(
+                f"labeler {self.name!r} answered {len(got)} of {len(missing)} rows; it must answer each, and those that"
+                " it did are kept"
+            )
+        return got
+
+    def _require_new(self, batch: Mapping[int, Item], digests: Sequence[bytes], got: Mapping[bytes, Item]) -> None:
+        for row in batch:
+            if not 0 <= row < len(digests) or digests[row] in got:
+                raise LabelerError(
+                    f"labeler {self.name!r} answered row {row}, which is not among the {len(digests)} asked or was"
+                    " answered before; it must answer each once"
+                )
 
 
 def _cut_short(error: LabelerError, done: int, asked: int) -> LabelerError:

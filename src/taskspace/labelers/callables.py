@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import functools
 import types
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from taskspace.errors import SettingError
 from taskspace.labelers._answers import to_answers
 from taskspace.labelers._content import content_hash, qualified_name
+from taskspace.labelers._kept import KeptLabeler
 from taskspace.labelers._labeler import LabelerKind, Reads, require_name, require_reads, running
-from taskspace.labelers._origin import labeler_origin
+from taskspace.labelers._origin import Origin, labeler_origin
 from taskspace.labelers._progress import in_batches
 from taskspace.labelers._rows import rows_of
+from taskspace.labelers.store import AnswerStore, Item, default_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Sequence
 
     from taskspace.labels import Answers
     from taskspace.task import Inputs, Pool
@@ -24,7 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class CallableLabeler:
-    """A function that answers in batches; made by :func:`from_callable`."""
+    """A function that answers in batches; made by :func:`from_callable`.
+
+    A labeler by itself, and an :class:`~taskspace.labelers._kept.Answerer` where its answers are kept.
+    """
 
     name: str
     function: Callable[[list[Any]], Any] = field(repr=False)
@@ -47,6 +55,23 @@ class CallableLabeler:
             rows += self._answer_batch(given[batch.start : batch.stop], batch)
         return to_answers(rows, labeler_origin(self.name))
 
+    @property
+    def key(self) -> str:
+        """With the name: functions that hold different models look alike otherwise."""
+        return self.fingerprint
+
+    def batches(self, inputs: Inputs) -> Iterator[Mapping[int, Item]]:
+        """Rows as JSON has them; a batch that is unsound is refused, so that it is not kept."""
+        given = _as_given(inputs, self.reads)
+        for batch in in_batches(len(given), self.batch_size, self.name, progress=False):
+            rows = self._answer_batch(given[batch.start : batch.stop], batch)
+            if any(row is not None and not _names_the_best(row) for row in rows):
+                to_answers(rows, Origin(f"labeler {self.name!r}", numbers=batch))
+            yield dict(zip(batch, map(_item, rows), strict=True))
+
+    def answers(self, items: Sequence[Item]) -> Answers:
+        return to_answers(items, labeler_origin(self.name))
+
     def _answer_batch(self, given: list[Any], batch: range) -> list[Any]:
         who = labeler_origin(self.name)
         where = f"rows {batch.start} to {batch.stop - 1}"
@@ -62,7 +87,8 @@ def from_callable(
     reads: Reads = "texts",
     batch_size: int = 256,
     version: str = "",
-) -> CallableLabeler:
+    store: AnswerStore | None = None,
+) -> CallableLabeler | KeptLabeler:
     """Make a labeler of ``function(texts)``, or of ``function([(text, second), …])`` if it reads pairs or both.
 
     It gives one answer per text, in one form throughout; ``None``, ``""`` and NaN abstain:
@@ -79,9 +105,22 @@ def from_callable(
     function reads elsewhere: globals, files, the weights of a model.  Pass ``version`` (a commit, a
     date) where answers depend on such state, and change it when they change.
 
+    With a ``version`` answers are kept in ``store`` (default: that of this user) and asked
+    for once; without one the function is called each time, since nobody has said that it still answers so.
+
     Raises :class:`SettingError` for settings that make no sense, and while answering
     :class:`LabelerError`, with the function's own error as its cause.
     """
+    made = callable_labeler(function, name=name, reads=reads, batch_size=batch_size, version=version)
+    if not made.provenance["version"]:
+        return made
+    return KeptLabeler(made, default_store() if store is None else store)
+
+
+def callable_labeler(
+    function: Callable[[list[Any]], Any], *, name: str, reads: Reads = "texts", batch_size: int = 256, version: str = ""
+) -> CallableLabeler:
+    """As :func:`from_callable`, but its answers are not kept."""
     if not callable(function):
         raise SettingError(f"labeler {name!r} is a {type(function).__name__}, which cannot be called; give a function")
     if batch_size < 1:
@@ -100,6 +139,26 @@ def _content(function: Any) -> list[Any]:
     if isinstance(function, types.FunctionType | types.BuiltinFunctionType | type):
         return [function]
     return [qualified_name(type(function)), type(function).__call__, getattr(function, "__dict__", {})]
+
+
+def _names_the_best(row: Any) -> bool:
+    """``{"label": …, "score": …}``, or a list of them: sound or not only beside the labels of all other batches."""
+    first = row[0] if isinstance(row, list | tuple) and row else row
+    return isinstance(first, Mapping) and set(first) == {"label", "score"}
+
+
+def _item(row: Any) -> Item:
+    """A sound row as JSON has it; NaN, which JSON has not, becomes null: both abstain."""
+    if isinstance(row, Mapping):
+        return {str(key): value if key == "label" and "score" in row else _number(value) for key, value in row.items()}
+    if isinstance(row, np.ndarray | list | tuple):
+        return [_item(part) if isinstance(part, Mapping) else _number(part) for part in row]
+    return row
+
+
+def _number(value: Any) -> float | None:
+    number = float("nan") if value is None else float(value)
+    return None if np.isnan(number) else number
 
 
 def _described(function: Any) -> str:

@@ -27,7 +27,10 @@ _PICKLES = (".joblib", ".pkl", ".pickle")
 
 @dataclass(frozen=True, eq=False)
 class EstimatorLabeler:
-    """A fitted estimator that reads texts; made by :func:`from_sklearn`."""
+    """A fitted estimator that reads texts; made by :func:`from_sklearn`.
+
+    Its answers are not kept: it runs here, and answers a pool sooner than a store is read.
+    """
 
     name: str
     estimator: Any = field(repr=False)

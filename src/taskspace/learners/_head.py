@@ -46,9 +46,9 @@ def fit_head(features: Matrix, values: Matrix, weights: NDArray[np.float64], kin
 
 
 def standardised(values: Matrix, weights: NDArray[np.float64]) -> Matrix:
-    """Numbers as z-scores."""
+    """Numbers as z-scores; several side by side share one scale, so that one that hardly varies stays small."""
     centred = values - weights @ values
-    spread = np.sqrt(weights @ centred**2)
+    spread = np.sqrt((weights @ centred**2).mean())
     return centred / np.where(spread > 0, spread, 1.0)
 
 

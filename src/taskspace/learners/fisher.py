@@ -124,12 +124,10 @@ def _weighted_scores(
 ) -> list[Any]:
     """Tensors [rows] whose squared gradients, added up, are the Fisher's contribution of each row."""
     if kind == "numbers":
-        mean = outputs[:, 0]
-        if labels == "empirical":
-            gap = torch.as_tensor(values[:, 0], dtype=mean.dtype, device=mean.device) - mean.detach()
-        else:
-            gap = torch.ones_like(mean)  # E (y - f)² = 1 under the model
-        return [gap * mean]
+        if labels != "empirical":  # E (y - f)(y - f)ᵀ = 1 under the model, so each number counts by itself
+            return [outputs[:, c] for c in range(outputs.shape[1])]
+        gap = torch.as_tensor(values, dtype=outputs.dtype, device=outputs.device) - outputs.detach()
+        return [(gap * outputs).sum(dim=1)]
     log_p = torch.log_softmax(outputs, dim=1)
     p = log_p.detach().exp()
     if labels == "exact":

@@ -62,7 +62,7 @@ def test_what_decides_a_reading_is_in_the_fingerprint():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"scoring": "ecko"}, {"model": " "}, {"concurrency": 0}, {"timeout": 0}, {"timeout": float("inf")},
+        {"scoring": "ecko"}, {"model": " "}, {"concurrency": 0}, {"timeout": 0}, {"timeout": "5"}, {"timeout": float("inf")},
         {"retries": -1}, {"max_tokens": 0}, {"max_tokens": 2.5}, {"budget_calls": 0}, {"api_key": "sk-with\nnewline"},
     ],
 )  # fmt: skip

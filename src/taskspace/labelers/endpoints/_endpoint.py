@@ -196,7 +196,7 @@ def open_endpoint(
     network, for tests.  Raises :class:`SettingError` for settings that cannot be meant.
     """
     url, key = url_and_key(base_url, api_key)
-    settings = Settings(url, model, key, scoring, concurrency, float(timeout), retries, max_tokens)
+    settings = Settings(url, model, key, scoring, concurrency, timeout, retries, max_tokens)
     return Endpoint(settings, Budget(budget_calls, budget_cost, price_in, price_out), transport)
 
 

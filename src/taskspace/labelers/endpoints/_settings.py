@@ -39,8 +39,8 @@ class Settings:
             raise SettingError(f"the endpoint's model is {self.model!r}; give it as the server calls it")
         if self.scoring not in _SCORINGS:
             raise SettingError(f"there is no scoring {self.scoring!r}{did_you_mean(str(self.scoring), _SCORINGS)}")
-        if not (math.isfinite(self.timeout) and self.timeout > 0):
-            raise SettingError(f"timeout={self.timeout} is no number of seconds; give one above 0")
+        if not (isinstance(self.timeout, int | float) and math.isfinite(self.timeout) and self.timeout > 0):  # pyright: ignore[reportUnnecessaryIsInstance]  # a file may say anything
+            raise SettingError(f"timeout={self.timeout!r} is no number of seconds; give one above 0")
         _require_whole({"concurrency": self.concurrency, "max_tokens": self.max_tokens}, least=1)
         _require_whole({"retries": self.retries}, least=0)
 

@@ -65,6 +65,6 @@ def from_prompt(
 ) -> KeptLabeler:
     """Make a labeler of a model under a prompt; it is called after the prompt unless ``name`` says otherwise.
 
-    Answers are kept in ``store`` (default: the one under ``TASKSPACE_HOME``) and asked for once.
+    Answers are kept in ``store`` (default: this user's) and asked for once.
     """
     return KeptLabeler(Prompted(model, prompt, name or prompt.name), default_store() if store is None else store)
