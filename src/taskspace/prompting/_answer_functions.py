@@ -9,6 +9,7 @@ says the opposite scores below zero where the cosine cannot tell.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias, final
 
 import numpy as np
@@ -67,6 +68,11 @@ class AnswerFunctions:
         """The same with these rows only, repeats allowed: for resampling."""
         return AnswerFunctions(self.task, self.x[rows], self.shrinkage)
 
+    @cached_property
+    def _solve(self) -> Matrix:
+        """The solution for prompts that answered all rows, which most did."""
+        return _solved(self.x, self.shrinkage)
+
     def _probes(self, probs: Matrix, known: NDArray[np.bool_]) -> Matrix:
         """float64[T, q, c]; prompts that answered the same rows share one solution."""
         probes = np.zeros((len(probs), self.x.shape[1], probs.shape[2]))
@@ -74,8 +80,7 @@ class AnswerFunctions:
         for number, here in enumerate(patterns):
             if here.sum() < 2:
                 continue
-            weights = np.full(int(here.sum()), 1 / here.sum())
-            solve = fit_smoother(self.x[here], weights, self.shrinkage).solve
+            solve = self._solve if here.all() else _solved(self.x[here], self.shrinkage)
             for t in np.flatnonzero(which == number):
                 probes[t] = _spread(solve @ _varying(probs[t][here]))
         return probes
@@ -101,6 +106,11 @@ def answer_functions(space: Space, task: Task, inputs: Inputs, labels: Sequence[
     smoother = fit_smoother(places.of(evidence.inputs), evidence.weights, space.learner.shrinkage)
     probe = smoother.solve @ (evidence.values - evidence.weights @ evidence.values)
     return AnswerFunctions(probe, places.of(inputs), space.learner.shrinkage)
+
+
+def _solved(x: Matrix, shrinkage: float) -> Matrix:
+    """float64[q, n]: from answers at ``x`` to their probe, each row as much as any other."""
+    return fit_smoother(x, np.full(len(x), 1 / len(x)), shrinkage).solve
 
 
 def _in_order(task: Task, labels: Sequence[str]) -> Answers:

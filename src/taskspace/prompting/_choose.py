@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+import contextlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from taskspace.errors import SettingError, did_you_mean
-from taskspace.prompting._calibration import CALIBRATIONS, calibrate
+from taskspace.prompting._calibration import CALIBRATIONS
 from taskspace.prompting._choice import PromptChoice, PromptHit, some
 from taskspace.prompting._duplicates import alike
-from taskspace.prompting._scores import METHODS, ROW_METHODS, choose_per_row, score
 from taskspace.prompting._study import PromptStudy, study_prompts
+from taskspace.prompting._view import ABOUT, FUTE, View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from taskspace.labelers.prompts import Prompt, PromptModel
     from taskspace.labelers.store import AnswerStore
-    from taskspace.prompting._study import Compared
+    from taskspace.prompting._duplicates import Alike
     from taskspace.space import Space
     from taskspace.task import Inputs, Pool, Task
 
-    Rows: TypeAlias = NDArray[np.int64] | None
-    Scorer: TypeAlias = Callable[[Rows], NDArray[np.float64]]
-
-FUTE = {
-    "fute": "cosine of the prompt's embedding and the data set's (FUTE), blind to the order of the classes",
-    "fute_signed": "agreement of the prompt's answers with the data set's, class by class (ours)",
-}
-ABOUT = {
-    **{name: method.about for name, method in METHODS.items()},
-    **{name: f"share of the texts given to the prompt: {method.about}" for name, method in ROW_METHODS.items()},
-    **FUTE,
-    "self_select": "minus the place in the model's own order of the prompts",
-}
-"""Every method by name, with what its score is; higher is preferred throughout."""
-
 RESAMPLES = 100
+_UNCALIBRATED = ("ppl", "ppl_i", "self_select")
 FEW_TEXTS = 50
 LOW_COVERAGE = 0.1
 
@@ -80,76 +67,58 @@ def choose(study: PromptStudy, method: str, calibration: str = "none", *, seed: 
     Raises :class:`SettingError` for unknown names, and where something that the method needs was not measured.
     """
     require_method(method, calibration, has_data=study.compared is not None)
-    scorer, count = _scorer(study, method, calibration)
-    once = np.unique(study.readings.twins)
-    values = scorer(None)[once]
-    sure = _firsts(scorer, once, count, seed) if count else np.full(len(once), np.nan)
-    coverage = np.array([_median(row[known]) for row, known in _answered(study, once)])
-    order = np.argsort(-values, kind="stable").tolist()
-    hits = tuple(
-        PromptHit(
-            rank, study.readings.prompts[once[t]], float(values[t]), float(sure[t]), float(coverage[t]),
-            study.prompts[once[t]],
-        )
-        for rank, t in enumerate(order, start=1)
-    )  # fmt: skip
-    measure = ABOUT[method] + (f", calibrated: {CALIBRATIONS[calibration].about}" if calibration != "none" else "")
-    notes = _notes(study, hits, method)
-    return PromptChoice(hits, method, calibration, measure, alike(study.readings), study.cost, study, notes)
+    return _choices(study, {(method, calibration): View(study).values(method, calibration)}, seed)[0]
 
 
 def compare(study: PromptStudy, *, seed: int = 0) -> tuple[PromptChoice, ...]:
     """The choice of every method and calibration for which the study measured what it needs."""
-    choices: list[PromptChoice] = []
+    whole = View(study)
+    values: dict[tuple[str, str], NDArray[np.float64]] = {}
     for method in ABOUT:
-        for calibration in ("none",) if method in ("ppl", "ppl_i", "self_select") else CALIBRATIONS:
-            try:
-                choices.append(choose(study, method, calibration, seed=seed))
-            except SettingError:  # not measured: text-only prompts, no data set to compare with, …
-                continue
-    return tuple(choices)
+        for calibration in ("none",) if method in _UNCALIBRATED else CALIBRATIONS:
+            with contextlib.suppress(SettingError):  # not measured: text-only prompts, no data set to compare with, …
+                values[method, calibration] = whole.values(method, calibration)
+    return _choices(study, values, seed)
 
 
-def _scorer(study: PromptStudy, method: str, calibration: str) -> tuple[Scorer, int]:
-    """Scores float64[T] on some rows (``None``: all), and how many rows there are to draw from (0: it needs none)."""
-    if method == "self_select":
-        if study.own_order is None:
-            raise SettingError("the model was not asked to order the prompts; make the study with ask_model=True")
-        order = study.own_order[0]
-        return lambda rows: order, 0
-    if method in FUTE:
-        if study.compared is None:
-            raise SettingError(f"{method} compares with a data set; give one with like=")
-        return _compared_scorer(study.compared, method, calibration), len(study.compared.readings.rows)
-
-    def scored(rows: Rows) -> NDArray[np.float64]:
-        readings = study.readings if rows is None else study.readings.take_rows(rows)
-        if method in ROW_METHODS:
-            return choose_per_row(readings, method, calibration).share
-        return score(readings, method, calibration).values
-
-    return scored, len(study.readings.rows)
+def _choices(
+    study: PromptStudy, values: Mapping[tuple[str, str], NDArray[np.float64]], seed: int
+) -> tuple[PromptChoice, ...]:
+    """One choice for each method and calibration, from scores float64[T] on all rows."""
+    once = np.unique(study.readings.twins)
+    shares = _first_places(study, list(values), once, seed)
+    same = alike(study.readings)
+    return tuple(_choice(study, *how, once, values[how][once], shares[how], same) for how in values)
 
 
-def _compared_scorer(compared: Compared, method: str, calibration: str) -> Scorer:
-    def scored(rows: Rows) -> NDArray[np.float64]:
-        readings = compared.readings if rows is None else compared.readings.take_rows(rows)
-        functions = compared.functions if rows is None else compared.functions.take(rows)
-        measured = functions.cosines if method == "fute" else functions.signed
-        return measured(calibrate(readings, calibration).probs, readings.known)
+def _choice(
+    study: PromptStudy, method: str, calibration: str, once: NDArray[np.int64],
+    values: NDArray[np.float64], sure: NDArray[np.float64], same: tuple[Alike, ...],
+) -> PromptChoice:  # fmt: skip
+    coverage = [_median(study.readings.coverage[t][study.readings.known[t]]) for t in once]
+    hits = tuple(
+        PromptHit(
+            rank, study.prompts[once[t]].name, float(values[t]), float(sure[t]), coverage[t], study.prompts[once[t]]
+        )
+        for rank, t in enumerate(np.argsort(-values, kind="stable"), start=1)
+    )
+    measure = ABOUT[method] + (f", calibrated: {CALIBRATIONS[calibration].about}" if calibration != "none" else "")
+    return PromptChoice(hits, method, calibration, measure, same, study.cost, study, _notes(study, hits, method))
 
-    return scored
 
-
-def _firsts(scorer: Scorer, once: NDArray[np.int64], count: int, seed: int) -> NDArray[np.float64]:
+def _first_places(
+    study: PromptStudy, hows: Sequence[tuple[str, str]], once: NDArray[np.int64], seed: int
+) -> dict[tuple[str, str], NDArray[np.float64]]:
     """The share of bootstrap draws of the rows in which each prompt comes first; equal firsts share a draw."""
     rng = np.random.default_rng(seed)
-    wins = np.zeros(len(once))
+    wins = {how: np.zeros(len(once)) for how in hows}
     for _ in range(RESAMPLES):
-        values = scorer(rng.integers(count, size=count))[once]
-        first = values == values.max()
-        wins += first / first.sum()
-    return wins / RESAMPLES
+        view = View(study, rng)
+        for how in hows:
+            values = view.values(*how)[once]
+            first = values == values.max()
+            wins[how] += first / first.sum() / RESAMPLES
+    return {how: share if how[0] != "self_select" else np.full(len(once), np.nan) for how, share in wins.items()}
 
 
 def require_method(method: str, calibration: str, *, has_data: bool) -> None:
@@ -178,10 +147,6 @@ def _notes(study: PromptStudy, hits: tuple[PromptHit, ...], method: str) -> tupl
     if method == "self_select" and study.own_order and len(set(study.own_order[0].tolist())) == 1:
         notes.append("the model named no prompt, so all score alike and the order means nothing")
     return tuple(notes)
-
-
-def _answered(study: PromptStudy, once: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
-    return zip(study.readings.coverage[once], study.readings.known[once], strict=True)
 
 
 def _median(values: NDArray[np.float64]) -> float:
