@@ -70,7 +70,7 @@ def _study(
     every = method == "all"
     if not every:
         require_method(method, calibration, has_data=like is not None)
-    data = None if like is None else o.read_source(like, text=None, text_pair=None, label=label, limit=5000)
+    data = None if like is None else o.read_source(like, text=None, text_pair=None, label=label, limit=2000)
     return study_prompts(
         file.prompts, asked, model, like=data if every or method.startswith("fute") else None,
         content_free=every or calibration in ("cc", "pmi_dc"), ask_model=method == "self_select",

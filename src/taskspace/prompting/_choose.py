@@ -96,10 +96,9 @@ def _choice(
     values: NDArray[np.float64], sure: NDArray[np.float64], same: tuple[Alike, ...],
 ) -> PromptChoice:  # fmt: skip
     coverage = [_median(study.readings.coverage[t][study.readings.known[t]]) for t in once]
+    prompts = [study.prompts[t] for t in once]
     hits = tuple(
-        PromptHit(
-            rank, study.prompts[once[t]].name, float(values[t]), float(sure[t]), coverage[t], study.prompts[once[t]]
-        )
+        PromptHit(rank, prompts[t].name, float(values[t]), float(sure[t]), coverage[t], prompts[t])
         for rank, t in enumerate(np.argsort(-values, kind="stable"), start=1)
     )
     measure = ABOUT[method] + (f", calibrated: {CALIBRATIONS[calibration].about}" if calibration != "none" else "")
@@ -117,8 +116,9 @@ def _first_places(
         for how in hows:
             values = view.values(*how)[once]
             first = values == values.max()
-            wins[how] += first / first.sum() / RESAMPLES
-    return {how: share if how[0] != "self_select" else np.full(len(once), np.nan) for how, share in wins.items()}
+            wins[how] += first / first.sum()
+    # The model's own order does not depend on the texts.
+    return {how: np.where(how[0] == "self_select", np.nan, won / RESAMPLES) for how, won in wins.items()}
 
 
 def require_method(method: str, calibration: str, *, has_data: bool) -> None:

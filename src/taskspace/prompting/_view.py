@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
-import numpy as np
-
 from taskspace.errors import SettingError
 from taskspace.prompting._calibration import calibrate
 from taskspace.prompting._scores import METHODS, ROW_METHODS, choose_per_row, score
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from taskspace.prompting._answer_functions import AnswerFunctions
@@ -41,10 +40,8 @@ class View:
     def __init__(self, study: PromptStudy, rng: np.random.Generator | None = None) -> None:
         self._study = study
         self._rows = _drawn(len(study.readings.rows), rng)
-        same = study.compared is None or study.compared.readings is study.readings
-        self._pool_rows = (
-            self._rows if same or study.compared is None else _drawn(len(study.compared.readings.rows), rng)
-        )
+        pool = study.readings if study.compared is None else study.compared.readings
+        self._pool_rows = self._rows if pool is study.readings else _drawn(len(pool.rows), rng)
         self._calibrated: dict[tuple[str, str], PromptReadings] = {}
 
     def values(self, method: str, calibration: str) -> NDArray[np.float64]:
