@@ -1,6 +1,6 @@
 """The examples of README and recipes run as they stand: a page from top to bottom in one folder and one namespace.
 
-A ``python`` block is run, or saved where its first line names a file (``# my_model.py``).  A ``sh`` block
+A ``python`` block is run, or saved where its first line names a file (``# my_model.py``), as ``toml`` blocks are.  A ``sh`` block
 holds ``taskspace`` commands, and ``export NAME=VALUE``.  A block under ``<!-- not run: WHY -->`` is left alone,
 and so are blocks of any other language.
 """
@@ -27,6 +27,7 @@ from taskspace.surrogates import DEFAULT_SURROGATE, locate
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(?P<skip><!-- not run: [^\n]+ -->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
+FILE = re.compile(r"# (\S+\.(?:py|toml))\n")
 NEEDS = {
     "README.md": ["sklearn", "skops"],
     "docs/recipes.md": ["pandas", "sklearn", "skops"],
@@ -64,7 +65,7 @@ def write_rows(task, path):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def prepare_readme(folder):
+def prepare_readme(folder, decoder, classifier):
     """The reader's own files."""
     import skops.io
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -79,6 +80,8 @@ def prepare_readme(folder):
     forum_rows = zip(forum.texts, forum.labels.codes, strict=True)
     with (folder / "tickets.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *forum_rows])
+    shutil.copytree(decoder, folder / "my-lm")
+    shutil.copytree(classifier, folder / "my-checkpoint")
     skops.io.dump(
         make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(spam.texts, spam.labels.codes),
         folder / "spam.skops",
@@ -109,29 +112,28 @@ def run_shell(code, monkeypatch):
 
 
 def run_python(code, namespace, page):
-    named = re.match(r"# (\S+\.py)\n", code)
-    if named:
-        Path(named[1]).write_text(code, encoding="utf-8")
-    else:
-        exec(compile(code, page, "exec"), namespace)  # the page's own code
+    exec(compile(code, page, "exec"), namespace)  # the page's own code
 
 
 @pytest.mark.parametrize("page", NEEDS)
-def test_examples_run(page, workplace, monkeypatch):
+def test_examples_run(page, workplace, tiny_decoder, tiny_classifier, monkeypatch):
     for package in NEEDS[page]:
         pytest.importorskip(package)
     if page == "README.md":
-        prepare_readme(workplace)
+        prepare_readme(workplace, tiny_decoder, tiny_classifier)
     blocks = list(BLOCK.finditer((ROOT / page).read_text("utf-8")))
     # A file that a page saves may stand below the command that uses it.
-    blocks.sort(key=lambda block: not re.match(r"# \S+\.py\n", block["code"]))
+    blocks.sort(key=lambda block: not FILE.match(block["code"]))
     namespace = {}
     ran = 0
     for block in blocks:
-        if block["skip"] or block["language"] not in ("python", "sh"):
+        if block["skip"] or block["language"] not in ("python", "sh", "toml"):
             continue
         ran += 1
-        if block["language"] == "sh":
+        named = FILE.match(block["code"])
+        if named:
+            Path(named[1]).write_text(block["code"], encoding="utf-8")
+        elif block["language"] == "sh":
             run_shell(block["code"], monkeypatch)
         else:
             run_python(block["code"], namespace, page)
