@@ -101,7 +101,7 @@ def answer_functions(space: Space, task: Task, inputs: Inputs, labels: Sequence[
     ground = Ground(space.surrogate, space.pool, space.seed)
     places = Places(ground, pool_coordinates(ground, space.learner.components))
     # Rows are merged as an embedding's are; a column of row numbers keeps the classes in the prompts' order.
-    answers = _in_order(task, labels)
+    answers = in_order(task, labels)
     evidence = gather(task.inputs, Answers(answers.values, answers.known, "numbers"))
     smoother = fit_smoother(places.of(evidence.inputs), evidence.weights, space.learner.shrinkage)
     probe = smoother.solve @ (evidence.values - evidence.weights @ evidence.values)
@@ -113,8 +113,8 @@ def _solved(x: Matrix, shrinkage: float) -> Matrix:
     return fit_smoother(x, np.full(len(x), 1 / len(x)), shrinkage).solve
 
 
-def _in_order(task: Task, labels: Sequence[str]) -> Answers:
-    """One-hot answers, columns in the order of ``labels``."""
+def in_order(task: Task, labels: Sequence[str]) -> Answers:
+    """One-hot answers, columns in the order of ``labels``; :class:`SettingError` for a class that is none of them."""
     stated = task.stated_labels
     if not isinstance(stated, Classes):
         raise SettingError(f"the labels of {task.name!r} are {task.kind}, not classes; prompts are compared by classes")

@@ -128,7 +128,9 @@ def require_method(method: str, calibration: str, *, has_data: bool) -> None:
     if calibration not in CALIBRATIONS:
         raise SettingError(f"there is no calibration {calibration!r}{did_you_mean(calibration, CALIBRATIONS)}")
     if method in FUTE and not has_data:
-        raise SettingError(f"{method} compares prompts with a labelled data set; give one of the same classes (like)")
+        raise SettingError(
+            f"{method} compares prompts with a labelled data set; give one of the same classes (--like, like=)"
+        )
 
 
 def _notes(study: PromptStudy, hits: tuple[PromptHit, ...], method: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from taskspace.errors import DataError, LabelerError, SettingError
 from taskspace.labelers.prompts import Reading, class_scores, from_prompt
 from taskspace.labelers.store import default_store
-from taskspace.prompting._answer_functions import AnswerFunctions, answer_functions
+from taskspace.prompting._answer_functions import AnswerFunctions, answer_functions, in_order
 from taskspace.prompting._gather import common_labels, gather_readings
 from taskspace.prompting._readings import FREE_INPUTS, PromptReadings
 from taskspace.prompting._self_select import self_select
@@ -84,7 +84,9 @@ def study_prompts(
     texts that the prompts cannot read, :class:`LabelerError` when the model fails: answers are kept.
     """
     prompts = tuple(prompts)
-    common_labels(prompts)
+    labels = common_labels(prompts)
+    if like is not None:
+        in_order(like, labels)  # for what it refuses, before anything is asked
     reader = _Reader(prompts, model, default_store() if store is None else store, progress)
     inputs = _of_kind(_inputs_of(texts), reader.pairs)
     readings, cost = reader.read(inputs, content_free=content_free)
