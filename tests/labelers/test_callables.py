@@ -103,6 +103,14 @@ def test_an_error_inside_names_the_labeler_and_the_rows():
     assert "\n" not in str(caught.value)
 
 
+def test_a_function_that_exits_does_not_end_the_run():
+    def leaves(texts):
+        raise SystemExit(3)
+
+    with pytest.raises(LabelerError, match="^labeler 'f' failed on rows 0 to 3 with SystemExit: 3"):
+        answers_of(leaves, batch_size=4)
+
+
 def test_an_error_inside_a_generator_too():
     def fails(texts):
         yield "a"

@@ -164,6 +164,15 @@ def test_the_batch_size_changes_nothing(saved, memory, family, batch_tokens):
     np.testing.assert_allclose(other, usual, atol=2e-6)
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_long_texts_are_cut_where_the_tokenizer_says(saved, memory, side):
+    """The last is longer than what the tokenizer is given of a text."""
+    folder = saved("bert", tokenizer={"truncation_side": side})
+    inputs = Inputs.of([" ".join(WORDS * 2), " ".join(random.Random(0).choices(WORDS, k=4000))])
+    expected = softmax(reference(folder, inputs, PLACES))
+    np.testing.assert_allclose(from_hub(folder, store=memory).answer(inputs).values, expected, atol=2e-6)
+
+
 def test_batches_keep_to_their_budget(saved, memory, monkeypatch):
     seen = []
     whole = Classifier._forward
@@ -280,6 +289,15 @@ def test_labels_are_those_of_transformers(saved, labels):
     folder = saved("bert", num_labels=labels)
     config = transformers.AutoConfig.from_pretrained(folder)
     assert from_hub(folder).provenance["labels"] == [config.id2label[code] for code in range(labels)]
+
+
+@pytest.mark.parametrize("config", [{"num_labels": 5}, {"num_labels": 1}, {}])
+def test_a_config_that_only_counts_its_labels(saved, tmp_path, config):
+    folder = shutil.copytree(saved("bert"), tmp_path / "counted")
+    said = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({k: v for k, v in said.items() if "label" not in k} | config))
+    expected = transformers.AutoConfig.from_pretrained(folder).id2label
+    assert from_hub(folder).provenance["labels"] == [expected[code] for code in range(len(expected))]
 
 
 def test_provenance_is_plain(saved):

@@ -431,9 +431,10 @@ def test_an_endpoint_is_opened_by_the_file_the_address_or_the_environment(loaded
         ("prompt:none.toml", "there is no file of prompts none.toml"),
         ("http://localhost:9/v1", "does not say what to ask; name a file of prompts, http://localhost:9/v1#FILE.toml"),
         ("http://localhost:9/v1#", "does not say what to ask"),
-        ("https://me:secret@host/v1#one.toml", "holds a password, which would be kept; set OPENAI_API_KEY"),
+        ("https://me:secret@host/v1#one.toml", "holds a password or a query; leave it out"),
         ("http:unknown.toml", "unknown.toml sets an unknown endpoint.concurency; did you mean 'concurrency'"),
         ("http:localhost:9/v1", "there is no file of prompts localhost"),
+        ("http://[::1#one.toml", "the base URL is no http"),
     ],
 )
 def test_prompts_that_cannot_be_asked(loaded, spec, message, one_sentence):

@@ -43,6 +43,14 @@ def test_folders_without_weights(tmp_path, one_sentence, files, seen):
     assert one_sentence(caught.value)
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_no_name_is_not_this_folder(tmp_path, monkeypatch, one_sentence, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LabelerError, match="the classifier has no name; give a Hub id or a folder") as caught:
+        find(name, revision=None, what="classifier")
+    assert one_sentence(caught.value)
+
+
 def test_complaints_that_name_no_surrogate_stay_as_they_are():
     with pytest.raises(LabelerError, match="^a b; c$"), told_of("classifier"):
         raise SurrogateError("a b; c")

@@ -45,7 +45,7 @@ def labels_of(located: Located) -> tuple[str, ...]:
             raise LabelerError(
                 f"id2label in the config of {located.name} has keys that are no numbers; mend it"
             ) from error
-    count = config.get("numlabels_of", 2)
+    count = config.get("num_labels", 2)
     return tuple(f"LABEL_{code}" for code in range(count if isinstance(count, int) else 2))
 
 

@@ -111,7 +111,7 @@ class Classifier:
         return masked and config.get_text_config().pad_token_id >= 0
 
     def _tokenize(self, inputs: Inputs) -> list[Row]:
-        """Cut at ``max_length``, from the end of the longer text of a pair."""
+        """Cut at ``max_length``, the longer text of a pair first, from the end unless the tokenizer says otherwise."""
         rows: list[Row] = [{}] * len(inputs)
         for numbers in (np.flatnonzero(inputs.is_pair).tolist(), np.flatnonzero(~inputs.is_pair).tolist()):
             if not numbers:
@@ -141,7 +141,9 @@ class Classifier:
 
     def _readable(self, text: str) -> str:
         """Half characters (lone surrogates), which tokenizers refuse, become question marks."""
-        return text[: self.max_length * _LONGEST_WORD].encode("utf-8", "replace").decode("utf-8")
+        most = self.max_length * _LONGEST_WORD
+        kept = text[-most:] if self.tokenizer.truncation_side == "left" else text[:most]
+        return kept.encode("utf-8", "replace").decode("utf-8")
 
     def _batches(self, rows: Sequence[Row]) -> Iterator[list[int]]:
         """Numbers of rows that go together, longest first, so that memory runs short at once or never."""

@@ -100,7 +100,7 @@ def running(call: Callable[[], T], failed: str) -> T:
         return call()
     except TaskspaceError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit would end the run of all other labelers too
         raise LabelerError(f"{failed} with {first_line(error)}; mend it, then run again") from error
 
 

@@ -21,6 +21,8 @@ def find(name: str | Path, *, revision: str | None, what: str) -> Located:
 
     Raises :class:`LabelerError` when it cannot be found, or holds no safetensors weights.
     """
+    if not str(name).strip():  # else it would be this folder
+        raise LabelerError(f"the {what} has no name; give a Hub id or a folder")
     with told_of(what):
         located = locate(name, revision=revision)
         if not any(located.folder.glob("*.safetensors")):

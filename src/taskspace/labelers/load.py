@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, final
-from urllib.parse import urlsplit
 
 from taskspace.errors import SettingError, did_you_mean
 from taskspace.labelers._labeler import Labeler, Reads, require_reads
@@ -149,8 +148,6 @@ def _http(spec: _Spec, name: str | None, options: Loader) -> Labeler:
         base_url = f"{spec.kind}:{address}"
         if not where:
             raise SettingError(f"labeler {spec} does not say what to ask; name a file of prompts, {base_url}#FILE.toml")
-        if urlsplit(base_url).password is not None:
-            raise SettingError("the address of an endpoint holds a password, which would be kept; set OPENAI_API_KEY")
     file, prompt = _prompt_of(spec, where)
     return _prompted(prompt, _endpoint(file, base_url or file.base_url, options), name, options)
 

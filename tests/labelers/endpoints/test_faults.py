@@ -106,7 +106,7 @@ LASTING = {
         {"body": {"choices": [{"index": 0, "text": 7, "message": {"content": 7}}]}},
         "no text but int|1 choices",
     ),
-    "no object": ({"body": {"choices": ["good"]}}, "1 choices where"),
+    "no object": ({"body": {"choices": ["good"]}}, "1 choices where|choices that are no JSON objects"),
 }
 
 
@@ -161,6 +161,17 @@ def test_a_lie_about_one_row_spoils_no_other(server, truth, make_prompt, make_in
     kept = store.get(labeler.answerer.key, make_inputs(ROWS).digests)
     assert list(kept.values()) == list(truth[False][:3])
     assert all(math.isfinite(v) and v <= 0 for item in kept.values() for v in Reading.from_item(item).log_probs)
+
+
+@pytest.mark.parametrize("choice", [None, {"index": 0}, {"index": 0, "message": "good"}, {"message": {"content": {}}}])
+def test_a_choice_without_words_is_no_abstention(server, make_prompt, make_inputs, one_sentence, choice):
+    server.after = lambda reply: {"choices": [choice]}
+    store = AnswerStore(None)
+    endpoint = open_endpoint(server.url, model="tiny", scoring="text")
+    with pytest.raises(LabelerError, match="check the server") as caught:
+        from_prompt(make_prompt(chat=True), endpoint, store=store).answer(make_inputs(2))
+    assert one_sentence(caught.value)
+    assert not len(store)
 
 
 def test_rows_under_way_are_kept_when_one_fails(server, fault, make_prompt, make_inputs):

@@ -45,6 +45,12 @@ TWO = {"plus": "good", "minus": "bad"}
             [{"no": 0.8, "none": 0.1}, {" idea": 0.5, ".": 0.25, "pe": 0.125}],
             [0.2, 0.1, 0.4],
         ),
+        (  # an open beginning that the reply does not take is shared by the labels that it could become
+            {"a": "very good", "b": ("very bad", "very poor"), "c": "mixed"},
+            [{"mixed": 0.5, "very": 0.4, "x": 0.01}],
+            [0.2, 0.1, 0.1, 0.5],
+        ),
+        ({"a": "no", "b": "no idea", "c": "yes"}, [{"yes": 0.5, "no": 0.4, "x": 0.01}], [0.4, 0.01, 0.5]),  # reached
         ({"a": "yes", "b": "no"}, [{"yes": 0.7, "no": 0.2}], [0.7, 0.2]),
         ({"a": "US", "b": "us"}, [{"US": 0.5, "us": 0.25}], [0.5, 0.25]),  # here case tells them apart
         ({"a": ("yes", "yes sir"), "b": "no"}, [{"yes": 0.5, "no": 0.25, "x": 0.01}], [0.5, 0.01, 0.25]),

@@ -62,8 +62,11 @@ def test_what_decides_a_reading_is_in_the_fingerprint():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"scoring": "ecko"}, {"model": " "}, {"concurrency": 0}, {"timeout": 0}, {"timeout": "5"}, {"timeout": float("inf")},
-        {"retries": -1}, {"max_tokens": 0}, {"max_tokens": 2.5}, {"budget_calls": 0}, {"api_key": "sk-with\nnewline"},
+        {"scoring": "ecko"}, {"model": " "}, {"concurrency": 0}, {"timeout": 0}, {"timeout": "5"},
+        {"timeout": float("inf")}, {"retries": -1}, {"max_tokens": 0}, {"max_tokens": 2.5}, {"budget_calls": 0},
+        {"api_key": "sk-with\nnewline"}, {"api_key": 5}, {"budget_calls": "5"}, {"budget_calls": 2.5},
+        {"price_in": "a"}, {"price_out": True}, {"budget_cost": "x", "price_in": 1},
+        {"budget_cost": True, "price_in": 1},
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_meant(settings, one_sentence):

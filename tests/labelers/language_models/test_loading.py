@@ -106,6 +106,24 @@ def test_another_chat_template_is_another_fingerprint(llama):
     assert load(llama).fingerprint != seen
 
 
+def test_of_the_generation_settings_only_special_tokens_count(save_language_model, tmp_path, one_sentence):
+    """They say what answers start with and where thoughts end; temperatures and versions are never used."""
+    folder = save_language_model(tmp_path / "t5", "t5")
+    seen, file = load(folder).fingerprint, folder / "generation_config.json"
+    said = json.loads(file.read_text(encoding="utf-8"))
+    for change, same in [
+        ({"temperature": 0.3, "transformers_version": "9"}, True),
+        ({"decoder_start_token_id": 9}, False),
+        ({"eos_token_id": [1, 9]}, False),
+    ]:
+        file.write_text(json.dumps(said | change), encoding="utf-8")
+        assert (load(folder).fingerprint == seen) == same, change
+    file.write_text("[1", encoding="utf-8")
+    with pytest.raises(LabelerError, match="cannot be loaded") as caught:
+        _ = load(folder).fingerprint
+    assert one_sentence(caught.value)
+
+
 # What is refused, in one sentence each
 
 

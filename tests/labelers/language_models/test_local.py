@@ -78,7 +78,8 @@ def encoder_decoder(tmp_path_factory):
 class Slow:
     """The reference: one string at a time."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, start=(0,)):
+        self.start = list(start)  # of an encoder-decoder's answers
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         kind = transformers.AutoConfig.from_pretrained(folder).is_encoder_decoder
         loader = transformers.AutoModelForSeq2SeqLM if kind else transformers.AutoModelForCausalLM
@@ -107,13 +108,14 @@ class Slow:
         labels = self.ids(answer, marked=True) + [2] * end
         with torch.inference_mode():
             inputs = torch.tensor([self.ids(context)])
-            logs = self.module(inputs, decoder_input_ids=torch.tensor([[0, *labels[:-1]]])).logits[0].log_softmax(-1)
+            decoded = torch.tensor([[*self.start, *labels[:-1]]])
+            logs = self.module(inputs, decoder_input_ids=decoded).logits[0, len(self.start) - 1 :].log_softmax(-1)
         return sum(float(logs[place, token]) for place, token in enumerate(labels)), len(labels)
 
     def continued(self, context, count, *, marked=False):
         """The likeliest next token, again and again."""
         ids = self.ids(context, marked=marked)
-        encoder, start = (ids, [0]) if self.module.config.is_encoder_decoder else (None, ids)
+        encoder, start = (ids, self.start) if self.module.config.is_encoder_decoder else (None, ids)
         new = []
         with torch.inference_mode():
             while len(new) < count:
@@ -249,6 +251,23 @@ def test_an_encoder_decoder_that_thinks_reads_its_thoughts_again(t5, slow_t5):
         check(reading, [slow_t5.answered(context, answer) for answer in PLAIN.strings])
 
 
+def test_an_encoder_decoder_whose_texts_open_with_a_mark(tmp_path):
+    """BART is trained to write ``</s> <s> text``: its answers are scored, and its thoughts written, after both."""
+    config = transformers.BartConfig(
+        vocab_size=340, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=2, init_std=0.3,
+        decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, max_position_embeddings=128,
+        pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=2, forced_eos_token_id=None,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        folder = save(tmp_path, transformers.BartForConditionalGeneration(config))
+    save_tokenizer(folder, "<s> $A </s>")
+    bart, slow = local(folder), Slow(folder, start=(2, 1))
+    for text, reading in zip(ROWS, read(bart, PLAIN), strict=True):
+        check(reading, [slow.answered(f"Review: {text}\nVerdict:", answer) for answer in PLAIN.strings])
+    assert bart.write("the film was", max_tokens=4) == slow.continued("the film was", 4).strip()
+
+
 def test_probabilities_of_all_answers_that_could_be_given_add_up_to_one(model):
     """A property of exact scores: over single tokens that follow the same context, the masses sum to 1."""
     vocabulary = model.loaded.tokenizer.get_vocab()
@@ -258,6 +277,16 @@ def test_probabilities_of_all_answers_that_could_be_given_add_up_to_one(model):
     slow_logs = model.loaded.module(torch.tensor([model.loaded.tokenizer("Review: the film\nVerdict:")["input_ids"]]))
     mass = slow_logs.logits[0, -1].softmax(-1)[list(words.values())].sum()
     assert class_scores([reading], prompt).coverage[0] == pytest.approx(float(mass), abs=1e-5)
+
+
+@pytest.mark.parametrize("rules", [{}, {"words": "max"}, {"length": "token"}])
+def test_an_answer_string_that_is_given_twice_counts_once(model, t5, rules):
+    """Added up twice it would be likelier than it is."""
+    once = replace(PLAIN, answers={"good": ("fine",), "bad": ("bad",)}, **rules)
+    twice = replace(once, answers={"good": ("fine", "fine", " fine "), "bad": ("bad",)})
+    for one in (model, t5):
+        expected = class_scores(read(one, once), once).probs
+        np.testing.assert_allclose(class_scores(read(one, twice), twice).probs, expected, atol=1e-5)
 
 
 def test_batches_are_bounded_and_their_size_changes_nothing(model, decoder):

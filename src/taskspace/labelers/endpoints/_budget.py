@@ -115,11 +115,15 @@ class Budget:
 
 
 def _require_sound(calls: int | None, cost: float | None, price_in: float, price_out: float) -> None:
-    if calls is not None and (isinstance(calls, bool) or calls < 1):
-        raise SettingError(f"budget_calls={calls!r} allows no call; give at least 1")
-    if not all(math.isfinite(price) and price >= 0 for price in (price_in, price_out)):
-        raise SettingError(f"prices {price_in} and {price_out} are not amounts; give what a million tokens cost")
-    if cost is not None and not (math.isfinite(cost) and cost > 0):
-        raise SettingError(f"budget_cost={cost} is no amount above 0; mend it")
+    if calls is not None and not (type(calls) is int and calls >= 1):
+        raise SettingError(f"budget_calls={calls!r} allows no call; give a whole number from 1 up")
+    if not all(_is_amount(price) and price >= 0 for price in (price_in, price_out)):
+        raise SettingError(f"prices {price_in!r} and {price_out!r} are not amounts; give what a million tokens cost")
+    if cost is not None and not (_is_amount(cost) and cost > 0):
+        raise SettingError(f"budget_cost={cost!r} is no amount above 0; mend it")
     if cost is not None and not (price_in or price_out):
         raise SettingError("budget_cost is given without prices, so nothing would cost; give price_in and price_out")
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

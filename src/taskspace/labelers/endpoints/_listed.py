@@ -1,14 +1,16 @@
 """Scoring by the likeliest tokens that a server lists at each place of its greedy reply.
 
 One call tells the probability that the reply begins with each answer, as far as first tokens tell the
-answers apart; where they do not ("very good", "very bad") the walk goes on along the greedy reply.  An
-answer that is listed nowhere gets an upper bound: it is no likelier than the last token listed, nor than
-all that is not listed.  The rules are ours.
+answers apart.  Where they do not ("very good", "very bad") the walk goes on along the greedy reply, and a
+beginning off that path is shared by the labels that it could become.  An answer that is listed nowhere
+gets an upper bound: it is no likelier than the last token listed, nor than all that is not listed.  The
+rules are ours.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,8 +68,10 @@ def walked(found: Sequence[Place], vocabulary: Vocabulary, *, ended: bool) -> tu
         _bound(bounds, place, vocabulary, before, so_far)
         for token, value in place.listed:
             meant = _meant(before + token, vocabulary)
-            if len(meant) == 1:
-                masses.setdefault(meant[0], []).append(so_far + value)
+            if token == place.token and len(meant) > 1:  # the places that follow tell
+                continue
+            for i, share in _shares(meant, vocabulary.fold(before + token), vocabulary).items():
+                masses.setdefault(i, []).append(so_far + value + math.log(share))
         before, so_far = before + place.token, so_far + place.log_prob
         if vocabulary.fold(before) and len(_meant(before, vocabulary)) < 2:
             break
@@ -104,6 +108,17 @@ def _meant(text: str, vocabulary: Vocabulary) -> list[int]:
         could = [i for i in could if not _is_amid_word(vocabulary.forms[i], len(begun))]
         could.insert(0, reached)
     return could[:1] if len({vocabulary.labels[i] for i in could}) == 1 else could
+
+
+def _shares(meant: list[int], begun: str, vocabulary: Vocabulary) -> dict[int, float]:
+    """How the mass of a beginning goes to the answer strings it stands for.
+
+    One that is reached gets all of it; where none is, labels share alike, and so do the strings of a label.
+    """
+    if meant and begun.startswith(vocabulary.forms[meant[0]]):
+        return {meant[0]: 1.0}
+    strings = Counter(vocabulary.labels[i] for i in meant)
+    return {i: 1 / (len(strings) * strings[vocabulary.labels[i]]) for i in meant}
 
 
 def _is_amid_word(text: str, at: int) -> bool:

@@ -27,8 +27,10 @@ class Place:
 def choices(reply: Reply, count: int) -> list[dict[str, Any]]:
     """The ``count`` choices in order of their index."""
     found: list[Any] = reply["choices"]
-    if len(found) != count or not all(isinstance(choice, dict) for choice in found):
+    if len(found) != count:
         raise unsound(f"{len(found)} choices where {count} were asked for")
+    if not all(isinstance(choice, dict) for choice in found):
+        raise unsound("choices that are no JSON objects")
     numbers = [choice.get("index", place) for place, choice in enumerate(found)]
     if sorted(numbers, key=str) != sorted(range(count), key=str) or any(isinstance(n, bool) for n in numbers):
         raise unsound(f"choices numbered {str(numbers)[:60]}")
@@ -38,6 +40,8 @@ def choices(reply: Reply, count: int) -> list[dict[str, Any]]:
 def words(choice: dict[str, Any]) -> str:
     """What was written: of a chat, the content of the message."""
     message = choice.get("message")
+    if not isinstance(message, dict) and "text" not in choice:  # else it would be kept as a reply without words
+        raise unsound("a choice with neither message nor text")
     said = message.get("content") if isinstance(message, dict) else choice.get("text")
     if said is None:
         return ""

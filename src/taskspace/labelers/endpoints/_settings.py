@@ -16,7 +16,7 @@ from taskspace.errors import SettingError, did_you_mean
 Scoring: TypeAlias = Literal["auto", "echo", "top_logprobs", "text"]
 
 _SCORINGS = ("auto", "echo", "top_logprobs", "text")
-_RULES = 1  # of reading replies: to be raised whenever the same reply would make another reading
+_RULES = 2  # of reading replies: to be raised whenever the same reply would make another reading
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ def normal_url(url: str) -> str:
 
 
 def _checked_key(key: str | None) -> str | None:
+    if key is not None and not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SettingError(f"the API key is a {type(key).__name__}; give it as a text, in quotes")
     key = (key or "").strip()
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise SettingError("the API key holds spaces or signs that no key has; copy it again")

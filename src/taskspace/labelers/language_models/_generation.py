@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taskspace._extras import require
 from taskspace.labelers.language_models._batches import budgeted, padded
 from taskspace.labelers.language_models._decoder import reads_in_parts
+from taskspace.labelers.language_models._encoder_decoder import decoder_start
 from taskspace.labelers.language_models._scoring import require_room, require_words
 
 if TYPE_CHECKING:
@@ -44,11 +45,14 @@ def _written(model: Loaded, contexts: Sequence[Tokens], max_new_tokens: int) -> 
     torch = require("torch", extra="embed", why="a language model")
     ends = model.end_tokens
     ids, mask = padded(contexts, "right" if model.is_encoder_decoder else "left", model.device)
-    stop = {"max_new_tokens": max_new_tokens, "eos_token_id": list(ends) or None, "pad_token_id": 0}
+    settings: dict[str, Any] = {"max_new_tokens": max_new_tokens, "eos_token_id": list(ends) or None, "pad_token_id": 0}
+    begin = ids.shape[1]  # a decoder repeats its context, an encoder-decoder what its answers start with
+    if model.is_encoder_decoder:
+        start = decoder_start(model)
+        settings["decoder_input_ids"] = torch.tensor([start] * len(contexts), device=ids.device)
+        begin = len(start)
     with torch.inference_mode():
-        written = model.module.generate(input_ids=ids, attention_mask=mask, do_sample=False, **stop)
-    # A decoder repeats its context, an encoder-decoder the token it starts from.
-    begin = 1 if model.is_encoder_decoder else ids.shape[1]
+        written = model.module.generate(input_ids=ids, attention_mask=mask, do_sample=False, **settings)
     return [_until(row[begin:], ends) for row in written.tolist()]
 
 

@@ -26,6 +26,9 @@ _STORED = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 _PHRASING = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja")
 """What decides, beside the vocabulary, how a prompt becomes tokens."""
 
+_SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+"""All that is taken from a checkpoint's generation settings: nothing that samples, penalises or forces."""
+
 _WHAT = "language model"
 
 
@@ -60,12 +63,13 @@ class Loaded:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of weights, tokenizer (chat template and all), architecture and the precision computed in."""
+        """SHA-256 of weights, tokenizer (chat template and all), special tokens, architecture and precision."""
         with told_of(_WHAT):
             files = self.located.fingerprint
         extra = [self.located.folder / name for name in _PHRASING]
         phrasing = [hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "" for path in extra]
-        return hashlib.sha256(json.dumps([files, phrasing, self.dtype]).encode()).hexdigest()
+        decides = [files, phrasing, _stated_tokens(self.located), self.dtype]
+        return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
     @cached_property
     def device(self) -> str:
@@ -156,12 +160,21 @@ def _loader(transformers: Any, config: Any, name: str) -> Any:
 
 
 def _special_tokens(transformers: Any, module: Any) -> Any:
-    """Of the checkpoint's generation settings only the special tokens: none that sample, penalise or force."""
     given = module.generation_config
-    names = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
     return transformers.GenerationConfig(
-        **{name: value for name in names if (value := getattr(given, name, None)) is not None}
+        **{name: value for name in _SPECIAL if (value := getattr(given, name, None)) is not None}
     )
+
+
+def _stated_tokens(located: Located) -> list[Any]:
+    """The special tokens that generation_config.json states beside config.json."""
+    try:
+        said = json.loads((located.folder / "generation_config.json").read_text(encoding="utf-8"))
+        return [said.get(name) for name in _SPECIAL]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, AttributeError) as error:
+        raise unloadable(located, error) from error
 
 
 def _stored_dtype(located: Located) -> str:

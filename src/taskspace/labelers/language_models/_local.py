@@ -170,13 +170,18 @@ class LocalModel:
         )  # fmt: skip
 
     def _reading(self, prompt: Prompt, query: Query, words: str, scored: Scored, filled: Scored) -> Reading:
-        log_probs = tuple(float(value) for value in scored.continuations)
+        log_probs = _once(tuple(float(value) for value in scored.continuations), query.continuations)
         if any(math.isnan(value) for value in log_probs):
             raise LabelerError(
                 f"{self.name} gives NaN under prompt {prompt.name!r} in {self.loaded.dtype}; say dtype float32"
             )
         lengths = tuple(len(ids) for ids in query.continuations)
         return Reading(log_probs, lengths, None, words, filled.context, filled.context_tokens)
+
+
+def _once(log_probs: tuple[float, ...], strings: Sequence[Ids]) -> tuple[float, ...]:
+    """Strings that the tokenizer does not tell apart count as one: the later ones add nothing to their label."""
+    return tuple(-math.inf if ids in strings[:i] else log_probs[i] for i, ids in enumerate(strings))
 
 
 def load_language_model(

@@ -121,6 +121,11 @@ class Wording:
         after = after if self.is_encoder_decoder else ()
         return [(() if before and ids[:1] == before[-1:] else before) + ids + after for ids in self._bare(texts)]
 
+    @property
+    def opening_marks(self) -> Ids:
+        """The special tokens that the tokenizer puts before a text; maybe none."""
+        return self._edges[0]
+
     def said(self, context: Ids, new: Ids) -> str:
         """What ``new`` tokens say after a context, special tokens left out."""
         if self.is_encoder_decoder:
