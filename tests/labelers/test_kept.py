@@ -21,6 +21,9 @@ from taskspace.labelers.prompts import PromptModel, Reading
 from taskspace.labels import Answers
 from taskspace.task import Inputs, Pool
 
+# Models with random or made-up weights say an answer by chance, which is told.
+pytestmark = pytest.mark.filterwarnings("ignore:under prompt:taskspace.errors.TaskspaceWarning")
+
 SOURCE = str(Path(__file__).parents[2] / "src")
 
 

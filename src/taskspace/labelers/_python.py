@@ -42,7 +42,8 @@ def labeler_in(
         return from_sklearn(found, name=called, reads=settled)
     if callable(found):
         made = _from_function(found, called, settled)
-        return KeptLabeler(made, default_store() if store is None else store) if _is_settled(found, where) else made
+        # A file's content says nothing of what its function reads elsewhere: only a stated version vouches for that.
+        return KeptLabeler(made, default_store() if store is None else store) if _version(found) else made
     raise LabelerError(
         f"{attribute} in {where} is a {type(found).__name__}; name a function, a fitted estimator or a labeler"
     )
@@ -52,11 +53,6 @@ def _from_function(found: Any, name: str, reads: Reads) -> CallableLabeler:
     size = getattr(found, "batch_size", None)
     settings: dict[str, Any] = {"batch_size": size} if isinstance(size, int) else {}
     return callable_labeler(found, name=name, reads=reads, version=_version(found) or _source_hash(found), **settings)
-
-
-def _is_settled(found: Any, where: str) -> bool:
-    """Whether its answers may be kept: it says its version, or stands in the file that was given."""
-    return bool(_version(found)) or (where.endswith(".py") and str(getattr(found, "__module__", "")).startswith(_RUN))
 
 
 def _version(found: Any) -> str:

@@ -76,8 +76,7 @@ def load_labeler(
     * ``predictions:FILE``: see :func:`taskspace.labelers.from_predictions`.
     * ``python:MODULE:NAME``: a function, an estimator or a labeler in an importable module, or in a
       ``.py`` file given by its path.  A function or estimator may carry ``reads``, ``version`` and
-      ``batch_size`` as attributes.  Answers of a function that has a ``version`` are kept, and so are those of
-      one that stands in the ``.py`` file given, until the file changes.
+      ``batch_size`` as attributes.  Answers of a function that has a ``version`` are kept.
     * ``sklearn:FILE``: see :func:`taskspace.labelers.estimators.load_estimator`.
 
     ``reads`` says what a Hub classifier, function or estimator is given; ``device`` where models run;

@@ -12,6 +12,9 @@ from taskspace.labelers.prompts._prompt import Example
 from taskspace.labelers.store import AnswerStore
 from taskspace.task import Inputs
 
+# Models with random or made-up weights say an answer by chance, which is told.
+pytestmark = pytest.mark.filterwarnings("ignore:under prompt:taskspace.errors.TaskspaceWarning")
+
 KEY = "sk-very-secret-0123456789"
 
 

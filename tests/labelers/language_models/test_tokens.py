@@ -249,6 +249,16 @@ def test_what_a_template_writes_before_the_models_words_is_written():
     assert query.context + query.continuations[2] == tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
+def test_thoughts_that_a_template_opens_are_closed_where_none_were_asked_for():
+    tokenizer = chatting(CHATML.replace("<|assistant|>\n", "<|assistant|>\n<think>\n"), bos=False)
+    (query,) = asked(Wording(tokenizer, "tiny"), replace(PLAIN, chat=True), "the film")
+    text = "<|user|>\nReview: the film\nVerdict:</s>\n<|assistant|>\n<think>\n\n</think>\n\nbad"
+    assert query.context + query.continuations[2] == tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+    wording = Wording(tokenizer, "tiny")
+    (row,) = wording.rows(replace(PLAIN, chat=True, reasoning="Think."), Inputs.of(["the film"]))
+    assert row.ask(99).context.endswith("<|assistant|>\n<think>\n")
+
+
 def test_thoughts_begin_where_the_template_leaves_off():
     wording = Wording(chatting(THINKING, bos=False), "tiny")
     (row,) = wording.rows(replace(PLAIN, chat=True, reasoning="Think."), Inputs.of(["the film"]))

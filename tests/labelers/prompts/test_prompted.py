@@ -3,6 +3,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from taskspace.errors import TaskspaceWarning
 from taskspace.labelers import Labeler
 from taskspace.labelers.prompts import Prompt, PromptModel, Reading, from_prompt
 from taskspace.labelers.store import AnswerStore
@@ -78,3 +79,20 @@ def test_it_is_embedded_like_any_labeler(labeler):
     inputs, answers = ask(labeler, Pool(["12345", "a pair"], [None, "second"]))
     assert inputs.texts == ("12345",)
     assert np.allclose(answers.values, [[0.5, 0.5]])
+
+
+def test_a_model_that_would_rather_say_something_else_is_told_of():
+    class Elsewhere:
+        name = fingerprint = "elsewhere"
+        provenance = {}  # noqa: RUF012
+
+        def readings(self, prompt, inputs):
+            for row in range(len(inputs)):
+                yield {row: Reading((np.log(0.02), np.log(0.03)), (1, 1))}
+
+        def write(self, request, *, max_tokens, chat=False):
+            raise NotImplementedError
+
+    labeler = from_prompt(Prompt("p", "{text}?", {"no": "no", "yes": "yes"}), Elsewhere(), store=AnswerStore(None))
+    with pytest.warns(TaskspaceWarning, match=r"under prompt 'p' .* probability of 0\.05 \(median\)"):
+        labeler.answer(Inputs.of(["a", "b", "c"]))

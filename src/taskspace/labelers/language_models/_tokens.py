@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Ids: TypeAlias = tuple[int, ...]
 Turn: TypeAlias = dict[str, str]
 
+_THOUGHTS, _THOUGHT = "<think>", "</think>"
 _PROBE = "answer"
 
 
@@ -94,6 +95,8 @@ class Wording:
         """A conversation up to the model's next word; ``free`` leaves it to the model how its turn begins."""
         context = self._rendered(turns, answering=True)
         gap = "" if free else self._gap
+        if not free and context.rfind(_THOUGHTS) > context.rfind(_THOUGHT):
+            gap = f"\n{_THOUGHT}\n\n"  # the template opens thoughts, and none were asked for
         before = gap.rstrip()
         return Opening(context + before, gap[len(before) :], marked=True)
 

@@ -6,9 +6,10 @@ from taskspace.labelers.prompts._files import PromptFile, builtin_sets, read_pro
 from taskspace.labelers.prompts._labeler import Prompted, from_prompt
 from taskspace.labelers.prompts._model import PromptModel
 from taskspace.labelers.prompts._prompt import Example, Prompt
-from taskspace.labelers.prompts._reading import ClassScores, Reading, class_scores
+from taskspace.labelers.prompts._reading import LOW_COVERAGE, ClassScores, Reading, class_scores
 
 __all__ = [
+    "LOW_COVERAGE",
     "ClassScores",
     "Example",
     "Prompt",

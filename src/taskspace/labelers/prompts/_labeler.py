@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
+import numpy as np
+
+from taskspace.errors import TaskspaceWarning
 from taskspace.labelers._kept import KeptLabeler
-from taskspace.labelers.prompts._reading import Reading, class_scores
+from taskspace.labelers.prompts._reading import LOW_COVERAGE, Reading, class_scores
 from taskspace.labelers.store import AnswerStore, default_store
 
 if TYPE_CHECKING:
@@ -57,7 +61,16 @@ class Prompted:
             yield {row: reading.to_item() for row, reading in batch.items()}
 
     def answers(self, items: Sequence[Item]) -> Answers:
-        return class_scores([Reading.from_item(item) for item in items], self.prompt).answers()
+        scores = class_scores([Reading.from_item(item) for item in items], self.prompt)
+        told = scores.coverage[scores.known]
+        if scores.soft and self.prompt.length == "none" and np.median(told) < LOW_COVERAGE:
+            warnings.warn(
+                f"under prompt {self.prompt.name!r} the model says one of the answers with a probability of"
+                f" {np.median(told):.1g} (median); other answer words or another template may serve better",
+                TaskspaceWarning,
+                stacklevel=2,
+            )
+        return scores.answers()
 
 
 def from_prompt(

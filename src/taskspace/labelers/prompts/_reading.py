@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from taskspace.labelers.prompts._prompt import Prompt
 
 
+LOW_COVERAGE = 0.1
+"""Below this median probability of saying any answer at all, what a prompt says rests on little."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """One row put to one model with one prompt.
