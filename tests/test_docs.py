@@ -1,8 +1,8 @@
 """The examples of README and recipes run as they stand: a page from top to bottom in one folder and one namespace.
 
-A ``python`` block is run, or saved where its first line names a file (``# my_model.py``), as ``toml`` blocks are.  A ``sh`` block
-holds ``taskspace`` commands, and ``export NAME=VALUE``.  A block under ``<!-- not run: WHY -->`` is left alone,
-and so are blocks of any other language.
+A ``python`` block is run, or saved where its first line names a file (``# my_model.py``), as ``toml`` blocks are.
+A ``sh`` block holds ``taskspace`` commands, and ``export NAME=VALUE``.  A block under ``<!-- not run: WHY -->`` is
+left alone, and so are blocks of any other language.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ NEEDS = {
 
 
 @pytest.fixture
-def workplace(tmp_path, tiny_encoder, shared_home, monkeypatch):
-    """An empty folder, in which the default base model is the microscopic one."""
+def workplace(tmp_path, tiny_encoder, tiny_decoder, tiny_classifier, shared_home, monkeypatch):
+    """A folder with the reader's models alone, in which the default base model is the microscopic one."""
     torch = pytest.importorskip("torch")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # for matrices this small, more threads only wait for each other
@@ -52,7 +52,8 @@ def workplace(tmp_path, tiny_encoder, shared_home, monkeypatch):
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    shutil.copytree(tiny_encoder, folder / "my-encoder")
+    for model, name in ((tiny_encoder, "my-encoder"), (tiny_decoder, "my-lm"), (tiny_classifier, "my-checkpoint")):
+        shutil.copytree(model, folder / name)
     yield folder
     torch.set_num_threads(threads)
     for name in [name for name in sys.modules if name.startswith("_labeler_file_")]:
@@ -65,7 +66,7 @@ def write_rows(task, path):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def prepare_readme(folder, decoder, classifier):
+def prepare_readme(folder):
     """The reader's own files."""
     import skops.io
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -80,8 +81,6 @@ def prepare_readme(folder, decoder, classifier):
     forum_rows = zip(forum.texts, forum.labels.codes, strict=True)
     with (folder / "tickets.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *forum_rows])
-    shutil.copytree(decoder, folder / "my-lm")
-    shutil.copytree(classifier, folder / "my-checkpoint")
     skops.io.dump(
         make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(spam.texts, spam.labels.codes),
         folder / "spam.skops",
@@ -116,11 +115,11 @@ def run_python(code, namespace, page):
 
 
 @pytest.mark.parametrize("page", NEEDS)
-def test_examples_run(page, workplace, tiny_decoder, tiny_classifier, monkeypatch):
+def test_examples_run(page, workplace, monkeypatch):
     for package in NEEDS[page]:
         pytest.importorskip(package)
     if page == "README.md":
-        prepare_readme(workplace, tiny_decoder, tiny_classifier)
+        prepare_readme(workplace)
     blocks = list(BLOCK.finditer((ROOT / page).read_text("utf-8")))
     # A file that a page saves may stand below the command that uses it.
     blocks.sort(key=lambda block: not FILE.match(block["code"]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from taskspace._files import replacing
@@ -36,3 +38,8 @@ def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_a_folder_that_is_not_there_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "no" / "a.txt") as partial:
         partial.write_text("new")
+
+
+def test_a_folder_is_no_file():
+    with pytest.raises(IsADirectoryError), replacing(Path("/")):
+        pass

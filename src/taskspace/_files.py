@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from errno import EISDIR
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ def replacing(path: Path) -> Generator[Path]:
 
     So an older file stays until the new one is complete, whoever is stopped in between.
     """
+    if not path.name:
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
     partial = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
     try:
         yield partial

@@ -15,7 +15,7 @@ import pytest
 from taskspace import __version__
 from taskspace.cli import _target
 
-VERBS = ("embed", "rank", "near", "show", "remove", "export", "doctor", "demo")
+VERBS = ("embed", "rank", "near", "show", "remove", "export", "choose-prompt", "doctor", "demo")
 HEAVY = {"torch", "transformers", "pandas", "polars", "pyarrow", "sklearn", "scipy", "datasets", "huggingface_hub"}
 WATCHED = """
 import sys

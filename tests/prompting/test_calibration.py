@@ -22,7 +22,7 @@ def slow_cbm(readings, t, x, *, without_itself):
     if not rows:
         return readings.probs[t, x]
     means = [sum(readings.probs[t, i, y] for i in rows) / len(rows) for y in range(readings.shape[2])]
-    return normalised([p / max(m, 1e-7) for p, m in zip(readings.probs[t, x], means, strict=True)])
+    return normalised([p / max(m, 1e-300) for p, m in zip(readings.probs[t, x], means, strict=True)])
 
 
 def slow_cc(readings, t, x):
@@ -161,6 +161,17 @@ def test_tiny_masses(random_readings):
     far = replace(readings, log_unnorm=readings.log_unnorm - 2000, free=readings.free - 2000)
     for name in ("cc", "cbm", "pmi_dc"):
         np.testing.assert_allclose(calibrate(far, name).probs, calibrate(readings, name).probs, atol=1e-9)
+
+
+def test_priors_and_means_may_be_as_small_as_those_of_sharp_models(readings_of):
+    """Answers of e**-18 and e**-25 where e**-22 is usual: the first row says the second class, the other does not."""
+    usual, rows = [1.0, np.exp(-22)], [[1.0, np.exp(-18)], [1.0, np.exp(-25)]]
+    readings = readings_of([rows], free=[[usual] * 3])
+    for calibrated in (cc(readings), pmi_dc(readings)):
+        np.testing.assert_allclose(np.log(calibrated.probs[0, :, 1] / calibrated.probs[0, :, 0]), [4, -3], atol=1e-5)
+    odds = np.exp([-18, -25]) / ((np.exp(-18) + np.exp(-25)) / 2)
+    balanced = cbm(readings, leave_one_out=False).probs[0]
+    np.testing.assert_allclose(balanced[:, 1] / balanced[:, 0], odds, rtol=1e-5)
 
 
 class TestRefused:

@@ -115,6 +115,18 @@ def test_content_free_texts_are_asked_only_where_needed(mood, store):
     assert extra == {(name, text, None) for name in ("sharp", "shy") for text in ("", "N/A", "[MASK]")}
 
 
+@pytest.mark.parametrize("method", ["mi", "fute_signed"])
+@pytest.mark.parametrize("calibration", ["cc", "cbm", "pmi_dc"])
+def test_every_calibration_measures_what_it_needs(mood, store, encoder, shared_home, method, calibration):
+    space = Space(Pool(mood.texts[:30]), surrogate=encoder, components=5)
+    choice = choose_prompt(
+        PROMPTS, mood, Table(), method=method, calibration=calibration, like=mood, space=space, store=store
+    )
+    assert sum(hit.sure for hit in choice) == pytest.approx(1)
+    texts = 30 if method == "fute_signed" else len(set(mood.texts))
+    assert f"when its texts ({texts}) are drawn again" in str(choice)
+
+
 def test_sureness_is_the_share_of_redrawn_texts_won(mood, store):
     assert choose(study_prompts([SHARP, STUCK], mood, Table(), store=store), "mi").best.sure == 1.0
     study = study_prompts([SHARP, SHY], mood.texts[:6], Table(), store=store)
@@ -162,6 +174,41 @@ def test_equal_wordings_are_ranked_once_and_told(mood, store):
     assert [hit.name for hit in choice] == ["sharp", "shy"]
     assert "same: 'stuck' has the words of 'sharp', left out" in str(choice)
     assert "same: 'shy' answers like 'sharp'" in str(choice)
+
+
+def test_a_prompt_that_stands_there_twice_has_one_voice(mood, store):
+    """Two that say "good" against one that tells: with the one three times, the majority would turn."""
+    twins = [replace(SHARP, name="stuck", template=SHARP.template + " " * n) for n in range(3)]
+
+    class Named(Table):
+        def reading(self, prompt, text):
+            return super().reading(SHARP if prompt.template.startswith("How") else STUCK, text)
+
+    others = [SHY, SWAPPED]
+    once = compare(study_prompts([SHARP, *others], mood, Named(), store=store))
+    thrice = compare(
+        study_prompts(
+            [SHARP, *(replace(t, name=f"t{n}") for n, t in enumerate(twins[1:])), *others], mood, Named(), store=store
+        )
+    )
+    for one, three in zip(once, thrice, strict=True):
+        assert [(hit.name, hit.score, hit.sure) for hit in one] == [(hit.name, hit.score, hit.sure) for hit in three]
+    majority = next(choice for choice in thrice if choice.method == "zmv")
+    assert majority.best.name == "shy"
+
+
+def test_labels_that_are_noise_are_noted(mood, store, encoder, shared_home):
+    space = Space(Pool(mood.texts), surrogate=encoder, components=20, shrinkage=0.3)
+    shuffled = np.random.default_rng(0).permutation(mood.stated_labels.codes)
+    noise = Task(mood.texts, [mood.label_names[c] for c in shuffled], name="noise")
+    told = {
+        task.name: choose_prompt(PROMPTS, mood, Table(), method="fute", like=task, space=space, store=store).notes
+        for task in (mood, noise)
+    }
+    assert (
+        "the labels of 'noise' cannot be told from noise on the base model, so the order means nothing" in told["noise"]
+    )
+    assert not told["mood"]
 
 
 def test_what_is_doubtful_is_noted(store):
@@ -227,6 +274,7 @@ def test_pairs(store):
         ({"method": "mi_gg"}, SettingError, "no method 'mi_gg'; did you mean 'mi_g'"),
         ({"calibration": "cbn"}, SettingError, "no calibration 'cbn'; did you mean 'cbm'"),
         ({"method": "fute"}, SettingError, "give one of the same classes"),
+        ({"method": "ppl", "calibration": "cbm"}, SettingError, "nothing to calibrate; leave cbm out"),
         ({"prompts": []}, SettingError, "no prompts"),
         ({"prompts": [SHARP, replace(SHY, template="{text} {text_pair}")]}, SettingError, "prompts of one kind"),
         ({"prompts": [SHARP, replace(SHY, answers={"no": ("no",), "yes": ("yes",)})]}, SettingError, "the same labels"),

@@ -204,6 +204,11 @@ class TestGather:
         np.testing.assert_array_equal(free[0], [[-1, -2], [np.nan, np.nan], [-3, NEVER]])
         np.testing.assert_array_equal(free[1], [[-2, -1], [np.nan, np.nan], [NEVER, -3]])
 
+    def test_free_inputs_of_which_only_a_label_came_are_not_measured(self):
+        blank = class_scores([Reading((-1.0, -2.0, -2.0), (1, 1, 1)), Reading(said=1), Reading(said=0)], prompt())
+        free = self.gather([prompt()], [self.scores(np.zeros((2, 2)))], free=[blank]).free
+        assert np.isnan(free).all()
+
     def test_no_mass_at_all_is_no_answer(self):
         readings = self.gather([prompt()], [self.scores([[NEVER, NEVER], [-1.0, NEVER]])])
         np.testing.assert_array_equal(readings.known, [[False, True]])

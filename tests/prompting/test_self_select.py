@@ -53,5 +53,11 @@ def test_scores_fall_with_the_place_and_unnamed_prompts_share_the_last():
     assert all(f"Template {number}: {{text}}" in model.requests[0] for number in range(4))
 
 
+def test_the_model_sees_which_answers_a_prompt_offers():
+    model = Writes("1")
+    self_select([Prompt("p", "{text}\nIs it {labels}?", ANSWERS), *PROMPTS], model)
+    assert "{text}\nIs it no or yes?" in model.requests[0]
+
+
 def test_no_order_at_all_is_a_tie():
     assert len(set(self_select(PROMPTS, Writes("Sorry."))[0])) == 1

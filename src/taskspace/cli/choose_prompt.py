@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from taskspace.cli import _options as o
+from taskspace.errors import SettingError
 
 if TYPE_CHECKING:
     from taskspace.labelers.prompts import PromptFile, PromptModel
@@ -20,7 +21,9 @@ def choose_prompt(
         str, typer.Argument(metavar="PROMPTS", help="A TOML file of prompts, or a packaged set: nli, sentiment, topic.")
     ],
     texts: Annotated[Path, typer.Option(help="What the prompts will be used on; labels are not looked at.")],
-    method: Annotated[str, typer.Option(help="How to choose (mi, mi_g, ge, zpm, ppl, fute, …), or all.")] = "mi",
+    method: Annotated[
+        str, typer.Option(help="How to choose (mi, mi_g, ge, zpm, ppl, fute, …), or all but self_select: all.")
+    ] = "mi",
     calibration: Annotated[str, typer.Option(help="none, cc, cbm or pmi_dc")] = "none",
     like: Annotated[
         str | None, typer.Option(help="fute: a labelled file, folder or Hub id of the same classes.")
@@ -31,7 +34,7 @@ def choose_prompt(
     text_pair: o.PairColumn = None,
     label: Annotated[str | None, typer.Option(help="Column of the label in --like (default: guessed)")] = None,
     limit: Annotated[int, typer.Option(min=2, help="How many of the texts to ask about.")] = 500,
-    seed: Annotated[int, typer.Option(help="Seed of the draws of texts")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws of texts")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, … (default: cuda where there is one)")] = None,
     save: Annotated[Path | None, typer.Option(help="Keep what the model said in this safetensors file.")] = None,
     as_json: o.AsJson = False,
@@ -65,15 +68,17 @@ def choose_prompt(
 def _study(
     file: PromptFile, asked: Any, model: PromptModel, method: str, calibration: str, like: str | None, label: str | None
 ) -> PromptStudy:
-    from taskspace.prompting import require_method, study_prompts
+    from taskspace.prompting import CALIBRATIONS, require_method, study_prompts
 
     every = method == "all"
+    if every and calibration != "none":
+        raise SettingError(f"'all' tries every calibration; leave --calibration {calibration} out")
     if not every:
         require_method(method, calibration, has_data=like is not None)
     data = None if like is None else o.read_source(like, text=None, text_pair=None, label=label, limit=2000)
     return study_prompts(
         file.prompts, asked, model, like=data if every or method.startswith("fute") else None,
-        content_free=every or calibration in ("cc", "pmi_dc"), ask_model=method == "self_select",
+        content_free=every or CALIBRATIONS[calibration].content_free, ask_model=method == "self_select",
         progress=o.on_terminal(),
     )  # fmt: skip
 

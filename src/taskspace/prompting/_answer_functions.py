@@ -8,7 +8,7 @@ says the opposite scores below zero where the cosine cannot tell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias, final
 
@@ -17,7 +17,7 @@ import numpy as np
 from taskspace.errors import SettingError, did_you_mean
 from taskspace.labels import Answers, Classes
 from taskspace.learners import Ground, gather
-from taskspace.learners.response import Places, Response, fit_smoother, pool_coordinates
+from taskspace.learners.response import Places, Response, beats_noise, fit_smoother, pool_coordinates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,12 +36,14 @@ class AnswerFunctions:
     """A data set beside the rows that prompts answered, in one space's coordinates.
 
     ``task`` float64[q, c] is the data set's probe, columns in the order of the prompts' labels; ``x``
-    float64[n, q] is where the rows stand.
+    float64[n, q] is where the rows stand.  ``informative`` is False where the data set's labels cannot be told from
+    noise, as for an embedding.
     """
 
     task: Matrix
     x: Matrix
     shrinkage: float
+    informative: bool
 
     def cosines(self, probs: Matrix, known: NDArray[np.bool_]) -> NDArray[np.float64]:
         """float64[T] in [0, 1] for answers [T, n, c]: the cosine of MTE and DTE, blind to the order of the classes."""
@@ -66,7 +68,7 @@ class AnswerFunctions:
 
     def take(self, rows: NDArray[np.int64]) -> AnswerFunctions:
         """The same with these rows only, repeats allowed: for resampling."""
-        return AnswerFunctions(self.task, self.x[rows], self.shrinkage)
+        return replace(self, x=self.x[rows])
 
     @cached_property
     def _solve(self) -> Matrix:
@@ -104,8 +106,10 @@ def answer_functions(space: Space, task: Task, inputs: Inputs, labels: Sequence[
     answers = in_order(task, labels)
     evidence = gather(task.inputs, Answers(answers.values, answers.known, "numbers"))
     smoother = fit_smoother(places.of(evidence.inputs), evidence.weights, space.learner.shrinkage)
-    probe = smoother.solve @ (evidence.values - evidence.weights @ evidence.values)
-    return AnswerFunctions(probe, places.of(inputs), space.learner.shrinkage)
+    centred = evidence.values - evidence.weights @ evidence.values
+    return AnswerFunctions(
+        smoother.solve @ centred, places.of(inputs), space.learner.shrinkage, beats_noise(smoother, centred)
+    )
 
 
 def _solved(x: Matrix, shrinkage: float) -> Matrix:

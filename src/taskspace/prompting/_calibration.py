@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from taskspace.errors import SettingError, did_you_mean
-from taskspace.prompting._readings import EPSILON, PromptReadings, require_measured
+from taskspace.prompting._readings import PromptReadings, require_measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from taskspace.prompting._readings import Need
 
 Normalisation: TypeAlias = Literal["sum", "softmax"]
+
+LEAST = 1e-300
+"""Stands below a fraction line for a mean or prior of zero.  No larger floor: sharp models give true ones of 1e-12."""
 
 SMALL = 50
 """Below this many rows a row weighs noticeably in its own mean, so it is left out of it."""
@@ -46,7 +49,7 @@ def cbm(
     others = count[:, None, None] - without
     uniform = 1 / readings.shape[2]  # for a row that is alone
     means = np.where(others > 0, totals / np.maximum(others, 1), uniform)
-    quotients = readings.probs / np.maximum(means, EPSILON)
+    quotients = readings.probs / np.maximum(means, LEAST)
     if normalise == "softmax":
         quotients = np.exp(quotients - quotients.max(axis=2, keepdims=True))
     return _replaced(readings, quotients)
@@ -76,6 +79,11 @@ class Calibration:
     source: str
     about: str
 
+    @property
+    def content_free(self) -> bool:
+        """Whether answers to content-free inputs are needed."""
+        return "free" in self.needs or "empty" in self.needs
+
 
 def calibrate(readings: PromptReadings, name: str) -> PromptReadings:
     """The readings calibrated by the method of that name; raises :class:`SettingError` for others."""
@@ -87,7 +95,7 @@ def calibrate(readings: PromptReadings, name: str) -> PromptReadings:
 def _against(readings: PromptReadings, log_prior: NDArray[np.float64]) -> PromptReadings:
     """Divide by a distribution over labels per prompt, ``log_prior`` float64[T, Y] up to a constant."""
     prior = np.exp(log_prior - np.logaddexp.reduce(log_prior, axis=1)[:, None])
-    return _replaced(readings, readings.probs / np.maximum(prior, EPSILON)[:, None])
+    return _replaced(readings, readings.probs / np.maximum(prior, LEAST)[:, None])
 
 
 def _replaced(readings: PromptReadings, weights: NDArray[np.float64]) -> PromptReadings:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from taskspace.prompting._readings import listed
+from taskspace.prompting._view import readings_for
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -65,9 +68,10 @@ class PromptChoice:
         return "\n".join([head, *rows, *self._remarks()])
 
     def _remarks(self) -> list[str]:
-        _, texts, _ = self.study.readings.shape
         told = [f"score: {self.measure}; higher is better, an order and no accuracy"]
-        told.append(f"sure: how often the prompt comes first when the {texts} texts are drawn again")
+        if self.method != "self_select":
+            read = readings_for(self.study, self.method)
+            told.append(f"sure: how often the prompt comes first when its texts ({len(read.rows)}) are drawn again")
         told += _alike_lines(self.alike)
         told += [f"note: {note}" for note in self.notes]
         return [*told, f"cost: {cost_line(self.cost)}"]
@@ -102,14 +106,8 @@ def _alike_lines(pairs: Sequence[Alike]) -> list[str]:
             if pair.same_words == same_words:
                 others.setdefault(pair.kept, []).append(pair.other)
         said = "has the words of {}, left out" if same_words else "answers like {}"
-        lines += [f"same: {some(names)} {said.format(repr(kept))}" for kept, names in others.items()]
+        lines += [f"same: {listed(names)} {said.format(repr(kept))}" for kept, names in others.items()]
     return lines
-
-
-def some(names: Sequence[str]) -> str:
-    """The first few names, for a sentence."""
-    shown = ", ".join(repr(name) for name in names[:4])
-    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"
 
 
 def percent(share: float) -> str:

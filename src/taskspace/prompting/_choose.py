@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskspace.errors import SettingError, did_you_mean
+from taskspace.labelers.prompts import LOW_COVERAGE
 from taskspace.prompting._calibration import CALIBRATIONS
-from taskspace.prompting._choice import PromptChoice, PromptHit, some
+from taskspace.prompting._choice import PromptChoice, PromptHit
 from taskspace.prompting._duplicates import alike
+from taskspace.prompting._readings import listed
 from taskspace.prompting._study import PromptStudy, study_prompts
-from taskspace.prompting._view import ABOUT, FUTE, View
+from taskspace.prompting._view import ABOUT, FUTE, View, readings_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
 
 RESAMPLES = 100
 _UNCALIBRATED = ("ppl", "ppl_i", "self_select")
+"""Methods that look at no answers."""
+
 FEW_TEXTS = 50
-LOW_COVERAGE = 0.1
 
 
 def choose_prompt(
@@ -56,7 +59,7 @@ def choose_prompt(
     require_method(method, calibration, has_data=like is not None)
     study = study_prompts(
         prompts, texts, model, like=like if method in FUTE else None, space=space, store=store, progress=progress,
-        content_free="free" in CALIBRATIONS[calibration].needs, ask_model=method == "self_select",
+        content_free=CALIBRATIONS[calibration].content_free, ask_model=method == "self_select",
     )  # fmt: skip
     return choose(study, method, calibration, seed=seed)
 
@@ -84,18 +87,19 @@ def compare(study: PromptStudy, *, seed: int = 0) -> tuple[PromptChoice, ...]:
 def _choices(
     study: PromptStudy, values: Mapping[tuple[str, str], NDArray[np.float64]], seed: int
 ) -> tuple[PromptChoice, ...]:
-    """One choice for each method and calibration, from scores float64[T] on all rows."""
+    """One choice for each method and calibration, from scores float64[distinct prompts] on all rows."""
     once = np.unique(study.readings.twins)
-    shares = _first_places(study, list(values), once, seed)
+    shares = _first_places(study, list(values), len(once), seed)
     same = alike(study.readings)
-    return tuple(_choice(study, *how, once, values[how][once], shares[how], same) for how in values)
+    masses, known = study.readings.coverage, study.readings.known
+    coverage = [_median(masses[t][known[t]]) for t in once]
+    return tuple(_choice(study, *how, once, values[how], shares[how], coverage, same) for how in values)
 
 
 def _choice(
-    study: PromptStudy, method: str, calibration: str, once: NDArray[np.int64],
-    values: NDArray[np.float64], sure: NDArray[np.float64], same: tuple[Alike, ...],
+    study: PromptStudy, method: str, calibration: str, once: NDArray[np.int64], values: NDArray[np.float64],
+    sure: NDArray[np.float64], coverage: Sequence[float], same: tuple[Alike, ...],
 ) -> PromptChoice:  # fmt: skip
-    coverage = [_median(study.readings.coverage[t][study.readings.known[t]]) for t in once]
     prompts = [study.prompts[t] for t in once]
     hits = tuple(
         PromptHit(rank, prompts[t].name, float(values[t]), float(sure[t]), coverage[t], prompts[t])
@@ -106,15 +110,17 @@ def _choice(
 
 
 def _first_places(
-    study: PromptStudy, hows: Sequence[tuple[str, str]], once: NDArray[np.int64], seed: int
+    study: PromptStudy, hows: Sequence[tuple[str, str]], count: int, seed: int
 ) -> dict[tuple[str, str], NDArray[np.float64]]:
     """The share of bootstrap draws of the rows in which each prompt comes first; equal firsts share a draw."""
+    if seed < 0:
+        raise SettingError(f"the seed is {seed}; give 0 or more")
     rng = np.random.default_rng(seed)
-    wins = {how: np.zeros(len(once)) for how in hows}
+    wins = {how: np.zeros(count) for how in hows}
     for _ in range(RESAMPLES):
         view = View(study, rng)
         for how in hows:
-            values = view.values(*how)[once]
+            values = view.values(*how)
             first = values == values.max()
             wins[how] += first / first.sum()
     # The model's own order does not depend on the texts.
@@ -122,11 +128,13 @@ def _first_places(
 
 
 def require_method(method: str, calibration: str, *, has_data: bool) -> None:
-    """Raise :class:`SettingError` for names that do not exist, or a comparison without a data set."""
+    """Raise :class:`SettingError` for names that do not exist or go together, or a comparison without a data set."""
     if method not in ABOUT:
         raise SettingError(f"there is no method {method!r}{did_you_mean(method, ABOUT)}")
     if calibration not in CALIBRATIONS:
         raise SettingError(f"there is no calibration {calibration!r}{did_you_mean(calibration, CALIBRATIONS)}")
+    if method in _UNCALIBRATED and calibration != "none":
+        raise SettingError(f"{method} looks at no answers, so there is nothing to calibrate; leave {calibration} out")
     if method in FUTE and not has_data:
         raise SettingError(
             f"{method} compares prompts with a labelled data set; give one of the same classes (--like, like=)"
@@ -136,16 +144,20 @@ def require_method(method: str, calibration: str, *, has_data: bool) -> None:
 def _notes(study: PromptStudy, hits: tuple[PromptHit, ...], method: str) -> tuple[str, ...]:
     readings = study.readings
     notes: list[str] = []
-    if len(readings.rows) < FEW_TEXTS and method != "self_select":
-        notes.append(f"only {len(readings.rows)} texts; a few hundred make the order steadier")
+    texts = len(readings_for(study, method).rows)
+    if texts < FEW_TEXTS and method != "self_select":
+        notes.append(f"only {texts} text{'s' * (texts > 1)}; a few hundred make the order steadier")
     thin = [hit.name for hit in hits if hit.coverage < LOW_COVERAGE]
     if thin:
-        notes.append(f"the model seldom says any of the answers of {some(thin)}; other answer words may serve better")
+        notes.append(f"the model seldom says any of the answers of {listed(thin)}; other answer words may serve better")
     silent = {name: 1 - float(known.mean()) for name, known in zip(readings.prompts, readings.known, strict=True)}
     quiet = [name for name, share in silent.items() if share > 0]
     if quiet:
         worst = max(quiet, key=lambda name: silent[name])
         notes.append(f"no answer could be read on {silent[worst]:.0%} of the texts for {worst!r}; those are left out")
+    if method in FUTE and study.compared is not None and not study.compared.functions.informative:
+        data = study.compared.data
+        notes.append(f"the labels of {data!r} cannot be told from noise on the base model, so the order means nothing")
     if method == "self_select" and study.own_order and len(set(study.own_order[0].tolist())) == 1:
         notes.append("the model named no prompt, so all score alike and the order means nothing")
     return tuple(notes)

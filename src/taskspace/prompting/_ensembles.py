@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from taskspace.errors import SettingError, did_you_mean
-from taskspace.prompting._readings import EPSILON, known_mean, require_measured
+from taskspace.prompting._readings import DECIMALS, EPSILON, known_mean, require_measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 Keep: TypeAlias = Literal["all", "confident", "confident_or_half"]
 KEEPS: tuple[Keep, ...] = ("all", "confident", "confident_or_half")
-
-_DECIMALS = 12
-"""Sums of the same numbers may differ beyond these with the order of adding; what agrees to here is a tie."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +58,7 @@ def zps(readings: PromptReadings, rule: str, *, keep: Keep = "all") -> Ensemble:
         require_measured(readings, rule if keep == "all" else f"{rule} with the filter", ["soft"])
     members = _members(readings, keep)
     asked = readings.known & members[:, None]
-    sums = np.round(np.where(asked[..., None], RULES[rule](readings), 0.0).sum(axis=0), _DECIMALS)
+    sums = np.round(np.where(asked[..., None], RULES[rule](readings), 0.0).sum(axis=0), DECIMALS)
     pseudo_labels = np.where(asked.any(axis=0), sums.argmax(axis=1), -1)
     same = (readings.predictions == pseudo_labels).astype(np.float64)
     return Ensemble(members, pseudo_labels, known_mean(same, readings.known & (pseudo_labels >= 0)))
@@ -79,12 +76,12 @@ def upper_cluster(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     Exact 2-means: clusters of numbers are intervals, so the least sum of squares is found by trying each
     gap between distinct values; of equally good gaps the lowest.
     """
-    rounded = np.round(values, _DECIMALS)
+    rounded = np.round(values, DECIMALS)
     distinct = np.unique(rounded)
     if len(distinct) < 2:
         return np.ones(len(values), dtype=bool)
     costs = [_spread(rounded[rounded < start]) + _spread(rounded[rounded >= start]) for start in distinct[1:]]
-    return rounded >= distinct[1:][int(np.argmin(np.round(costs, _DECIMALS)))]
+    return rounded >= distinct[1:][int(np.argmin(np.round(costs, DECIMALS)))]
 
 
 def _members(readings: PromptReadings, keep: Keep) -> NDArray[np.bool_]:
@@ -95,7 +92,7 @@ def _members(readings: PromptReadings, keep: Keep) -> NDArray[np.bool_]:
     members = upper_cluster(sure)
     if keep == "confident_or_half" and members.sum() < count // 2:
         members = np.zeros(count, dtype=bool)
-        members[np.argsort(-np.round(sure, _DECIMALS), kind="stable")[: (count + 1) // 2]] = True
+        members[np.argsort(-np.round(sure, DECIMALS), kind="stable")[: (count + 1) // 2]] = True
     return members
 
 

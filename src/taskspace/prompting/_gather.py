@@ -30,7 +30,8 @@ def gather_readings(
 ) -> PromptReadings:
     """Lay the class scores of each prompt over the same ``inputs`` side by side, classes in the first prompt's order.
 
-    ``free`` holds the scores of :data:`FREE_INPUTS` (three rows) per prompt.  A row whose labels all have no mass
+    ``free`` holds the scores of :data:`FREE_INPUTS` (three rows) per prompt; where a prompt got but a label for one
+    of them, they count as not measured.  A row whose labels all have no mass
     counts as unknown: it cannot be normalised.
 
     Raises :class:`SettingError` for no prompts, two prompts of one name, or prompts that answer different labels.
@@ -41,7 +42,7 @@ def gather_readings(
     known = np.stack([s.known for s in scores]) & np.isfinite(log_unnorm.max(axis=2))
     blank = np.full((len(prompts), len(FREE_INPUTS), len(labels)), np.nan)
     for t, s in enumerate(free or ()):
-        there = s.known & np.isfinite(s.log_unnorm.max(axis=1))
+        there = s.known & np.isfinite(s.log_unnorm.max(axis=1)) & s.soft
         blank[t, there] = s.log_unnorm[there][:, columns[t]]
     return PromptReadings(
         tuple(p.name for p in prompts), tuple(p.key for p in prompts), labels, log_unnorm, known,

@@ -24,7 +24,10 @@ FREE_INPUTS = ("", "N/A", "[MASK]")
 """Texts that say nothing, in the order of ``PromptReadings.free`` (Zhao et al. 2021, "Calibrate before use")."""
 
 EPSILON = 1e-7
-"""Probabilities count as at least this much inside a logarithm or below a fraction line (Yang et al., 2305.14877)."""
+"""Probabilities count as at least this much inside a logarithm (Yang et al., 2305.14877)."""
+
+DECIMALS = 12
+"""Sums of the same numbers may differ beyond these with the order of adding; what agrees to here is a tie."""
 
 _ARRAYS = ("log_unnorm", "known", "soft", "free", "perplexity")
 _NAMES = ("prompts", "keys", "labels", "rows", "wordings")

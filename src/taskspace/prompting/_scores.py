@@ -15,7 +15,7 @@ import numpy as np
 from taskspace.errors import SettingError, did_you_mean
 from taskspace.prompting._calibration import calibrate
 from taskspace.prompting._ensembles import zps
-from taskspace.prompting._readings import EPSILON, known_mean, require_measured
+from taskspace.prompting._readings import DECIMALS, EPSILON, known_mean, require_measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from taskspace.prompting._readings import Need, PromptReadings
 
     Rule: TypeAlias = Callable[[PromptReadings], NDArray[np.float64]]
-
-_DECIMALS = 12
-"""Sums of the same numbers may differ beyond these with the order of adding; what agrees to here is a tie."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,7 @@ def _agreement(readings: PromptReadings, *, rule: str, keep: Keep) -> NDArray[np
 
 
 def _preferred(raw: NDArray[np.float64], method: Method) -> NDArray[np.float64]:
-    signed = np.round(raw if method.higher else -raw, _DECIMALS) + 0.0
+    signed = np.round(raw if method.higher else -raw, DECIMALS) + 0.0
     return np.where(np.isnan(signed), -np.inf, signed)
 
 
@@ -170,7 +167,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "ppl": Method(
         lambda r: known_mean(r.perplexity, r.known), ("perplexity",), False, _GONEN,
-        "SPELL: how unusual the filled prompt is to the model, before any answer; calibration does not touch it",
+        "SPELL: minus the mean perplexity of the filled prompt, before any answer",
     ),
     "zlp": Method(
         partial(_agreement, rule="zlp", keep="all"), ("soft",), True, _LIAO,

@@ -25,7 +25,7 @@ def self_select(prompts: Sequence[Prompt], model: PromptModel) -> tuple[NDArray[
     order = read_order(reply, len(prompts))
     places = np.full(len(prompts), len(order), dtype=np.float64)
     places[order] = np.arange(len(order))
-    return -places, reply
+    return 0.0 - places, reply
 
 
 def read_order(reply: str, count: int) -> list[int]:
@@ -35,7 +35,10 @@ def read_order(reply: str, count: int) -> list[int]:
 
 
 def _request(prompts: Sequence[Prompt]) -> str:
-    listed = "\n\n".join(f"Prompt {number}:\n{prompt.template}" for number, prompt in enumerate(prompts, start=1))
+    listed = "\n\n".join(
+        f"Prompt {number}:\n{prompt.question('{text}', '{text_pair}')}"
+        for number, prompt in enumerate(prompts, start=1)
+    )
     return (
         f"Below are {len(prompts)} prompts for one task; the text to be labelled stands where the braces are.\n\n"
         f"{listed}\n\n"

@@ -92,7 +92,7 @@ def study_prompts(
     readings, cost = reader.read(inputs, content_free=content_free)
     compared = None
     if like is not None:
-        compared, more = _compared(reader, inputs, readings, like, space)
+        compared, more = _compared(reader, inputs, readings, like, space, content_free=content_free)
         cost = cost + more
     own_order = None
     if ask_model:
@@ -103,7 +103,7 @@ def study_prompts(
 
 
 def _compared(
-    reader: _Reader, inputs: Inputs, readings: PromptReadings, like: Task, space: Space | None
+    reader: _Reader, inputs: Inputs, readings: PromptReadings, like: Task, space: Space | None, *, content_free: bool
 ) -> tuple[Compared, Cost]:
     cost = Cost()
     if space is None:
@@ -112,7 +112,7 @@ def _compared(
         space = Space(Pool(inputs.texts, inputs.pairs))
     else:
         inputs = _of_kind(space.pool.inputs, reader.pairs)
-        readings, cost = reader.read(inputs, content_free=False)
+        readings, cost = reader.read(inputs, content_free=content_free)
     start = perf_counter()
     functions = answer_functions(space, like, inputs, readings.labels)
     return Compared(readings, functions, like.name), cost + Cost(seconds=perf_counter() - start)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
+import numpy as np
+
 from taskspace.errors import SettingError
 from taskspace.prompting._calibration import calibrate
 from taskspace.prompting._scores import METHODS, ROW_METHODS, choose_per_row, score
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from taskspace.prompting._answer_functions import AnswerFunctions
@@ -30,29 +31,36 @@ ABOUT = {
 """Every method by name, with what its score is; higher is preferred throughout."""
 
 
+def readings_for(study: PromptStudy, method: str) -> PromptReadings:
+    """What a method looks at: the answers on the texts, or on the pool where prompts are compared on one."""
+    return study.compared.readings if method in FUTE and study.compared is not None else study.readings
+
+
 @final
 class View:
     """What several methods need is computed once: so that all of them together cost little more than one.
 
+    Prompts of one wording count once: the first stands for all, and only it is asked in an ensemble.
     ``rng`` draws the rows anew, with repeats; without it they are taken as they are.
     """
 
     def __init__(self, study: PromptStudy, rng: np.random.Generator | None = None) -> None:
         self._study = study
+        self._once = np.unique(study.readings.twins)
         self._rows = _drawn(len(study.readings.rows), rng)
         pool = study.readings if study.compared is None else study.compared.readings
         self._pool_rows = self._rows if pool is study.readings else _drawn(len(pool.rows), rng)
         self._calibrated: dict[tuple[str, str], PromptReadings] = {}
 
     def values(self, method: str, calibration: str) -> NDArray[np.float64]:
-        """float64[T], higher is preferred.
+        """float64[distinct prompts], higher is preferred.
 
         Raises :class:`SettingError` where something that the method needs was not measured.
         """
         if method == "self_select":
             if self._study.own_order is None:
                 raise SettingError("the model was not asked to order the prompts; make the study with ask_model=True")
-            return self._study.own_order[0]
+            return self._study.own_order[0][self._once]
         if method in FUTE:
             readings = self._read("pool", calibration)
             measured = self._functions.cosines if method == "fute" else self._functions.signed
@@ -70,12 +78,12 @@ class View:
 
     @cached_property
     def _texts(self) -> PromptReadings:
-        readings = self._study.readings
+        readings = self._study.readings.take(self._once)
         return readings if self._rows is None else readings.take_rows(self._rows)
 
     @cached_property
     def _pool(self) -> PromptReadings:
-        readings = self._compared.readings
+        readings = self._compared.readings.take(self._once)
         return readings if self._pool_rows is None else readings.take_rows(self._pool_rows)
 
     @cached_property
