@@ -73,7 +73,7 @@ def test_one_pass_serves_all_methods(taskspace, files):
     rows = len(Pool.from_file("mood.jsonl", limit=12, seed=0))
     assert json.loads(said.out)["cost"]["asked"] == 3 * (rows + 3)
     again = taskspace("choose-prompt", "prompts.toml", "--texts", "mood.jsonl", "--limit", "12", "--method", "all")
-    assert "cost: 0 questions put to the model" in again.out
+    assert "cost: 0 calls of the model" in again.out
     assert "first most often: " in again.out
 
 

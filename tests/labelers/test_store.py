@@ -396,3 +396,16 @@ def _start(script, *arguments):
         [sys.executable, "-c", script, *map(str, arguments)], env=environment, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
+
+
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path, one_sentence):
+    path = tmp_path / "answers.db"
+    AnswerStore(path).put("k", "name", {b"1": 1})
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    before = path.read_bytes()
+    for use in (lambda: AnswerStore(path).get("k", [b"1"]), lambda: AnswerStore(path).put("k", "name", {b"2": 2})):
+        with pytest.raises(LabelerError, match="newer taskspace") as error:
+            use()
+        assert one_sentence(error.value)
+    assert path.read_bytes() == before

@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from taskspace.errors import LabelerError, MissingExtra, SettingError, SurrogateError
-from taskspace.labelers._weights import find, gist, told_of, unloadable, usable_device
+from taskspace.labelers._weights import find, told_of, unloadable
+from taskspace.surrogates._modules import gist, usable_device
 
 
 def test_a_checkpoint_that_is_there(tiny_encoder):

@@ -253,7 +253,7 @@ def test_printed_and_written(mood, store):
     lines = str(choice).splitlines()
     assert lines[0].split() == ["rank", "prompt", "score", "sure", "coverage"]
     assert lines[1].split()[:2] == ["1", choice.best.name]
-    assert lines[-1].startswith(f"cost: {choice.cost.asked} questions put to the model, 0 answered from the store")
+    assert lines[-1].startswith(f"cost: {choice.cost.calls} calls of the model, 0 answers from the store")
     document = json.loads(json.dumps(choice.to_dict()))
     assert [hit["name"] for hit in document["hits"]] == [hit.name for hit in choice]
     unsure = choose_prompt(PROMPTS, mood, Table(), method="self_select", store=store).to_dict()
@@ -292,11 +292,27 @@ def test_what_does_not_fit_is_told_before_the_model_is_asked(mood, store, one_se
     assert not model.asked
 
 
-def test_a_prompt_whose_answers_cannot_be_read_at_all_is_told(mood, store, one_sentence):
+def test_a_prompt_whose_answers_cannot_be_read_stands_last(mood, store):
     class Mute(Table):
         def reading(self, prompt, text):
             return Reading(said=None, words="?") if prompt is SHY else super().reading(prompt, text)
 
-    with pytest.raises(LabelerError, match="'shy' can read") as error:
+    choice = choose_prompt([SHY, SHARP, STUCK], mood, Mute(), store=store)
+    assert choice.hits[-1].name == "shy"
+    assert choice.to_dict()["hits"][-1]["score"] is None
+    assert any("100% of the texts for 'shy'" in note for note in choice.notes)
+
+
+def test_a_model_that_no_prompt_can_read_is_told(mood, store, one_sentence):
+    class Mute(Table):
+        def reading(self, prompt, text):
+            return Reading(said=None, words="?")
+
+    with pytest.raises(LabelerError, match="under any prompt") as error:
         choose_prompt(PROMPTS, mood, Mute(), store=store)
     assert one_sentence(error.value)
+
+
+def test_a_reasoning_round_is_a_call_more(mood, store):
+    choice = choose_prompt([SHARP, replace(SHY, reasoning="Think.")], mood, Table(), store=store)
+    assert choice.cost.calls == 3 * len(set(mood.texts))

@@ -84,22 +84,20 @@ def _study(
 
 
 def _print_all(study: PromptStudy, seed: int, *, as_json: bool) -> None:
-    from taskspace.prompting import compare, cost_line
+    from taskspace.prompting import compare
 
     choices = compare(study, seed=seed)
     if as_json:
         o.print_json({"choices": [choice.to_dict() for choice in choices], "cost": vars(study.cost)})
         return
-    typer.echo("\n".join([*_lines(choices), f"cost: {cost_line(study.cost)}"]))
+    typer.echo("\n".join([*_lines(choices), f"cost: {study.cost}"]))
 
 
 def _lines(choices: tuple[PromptChoice, ...]) -> list[str]:
     from collections import Counter
 
-    from taskspace.prompting import percent
-
     width = max(len(choice.best.name) for choice in choices)
     lines = [f"{'method':<13} {'calibration':<11}  {'first':<{width}}  sure"]
-    lines += [f"{c.method:<13} {c.calibration:<11}  {c.best.name:<{width}}  {percent(c.best.sure)}" for c in choices]
+    lines += [f"{c.method:<13} {c.calibration:<11}  {c.best.name:<{width}}  {c.best.sure:.0%}" for c in choices]
     tally = Counter(choice.best.name for choice in choices).most_common(3)
     return [*lines, "first most often: " + ", ".join(f"{name} ({count} of {len(choices)})" for name, count in tally)]

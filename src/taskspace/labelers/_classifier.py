@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, final
@@ -12,7 +11,8 @@ import numpy as np
 
 from taskspace._extras import require
 from taskspace.errors import LabelerError
-from taskspace.labelers._weights import gist, quiet, unloadable, usable_device
+from taskspace.labelers._weights import unloadable
+from taskspace.surrogates._modules import gist, load_tokenizer, quiet, usable_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -62,11 +62,8 @@ class Classifier:
     @cached_property
     def tokenizer(self) -> Any:
         transformers = _transformers(self.located)
-        # Set for this process alone: the library warns about forks that never come.
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         try:
-            with quiet(transformers):
-                return transformers.AutoTokenizer.from_pretrained(self.located.folder, trust_remote_code=False)
+            return load_tokenizer(transformers, self.located.folder)
         except Exception as error:  # foreign files fail in many ways
             raise unloadable(self.located, error) from error
 

@@ -1,13 +1,13 @@
-"""What all labelers that run a checkpoint share: its files, its device, and a quiet load."""
+"""What all labelers that run a checkpoint share: finding its files, and telling what is wrong with them."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from taskspace._extras import require
-from taskspace.errors import LabelerError, MissingExtra, SettingError, SurrogateError
+from taskspace.errors import LabelerError, MissingExtra, SurrogateError
 from taskspace.surrogates._locate import Located, locate
+from taskspace.surrogates._modules import gist
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -41,44 +41,11 @@ def told_of(what: str) -> Generator[None]:
         raise MissingExtra(_renamed(error, what)) from error
 
 
-def usable_device(asked: str | None) -> str:
-    """The device asked for, or else the GPU where there is one; :class:`SettingError` if it cannot be used."""
-    torch = require("torch", extra="embed", why="a model that runs here")
-    if asked is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=asked)
-    except (RuntimeError, AssertionError) as error:
-        raise SettingError(f"device {asked!r} cannot be used ({gist(error)}); say cpu, or leave it out") from error
-    return asked
-
-
-@contextlib.contextmanager
-def quiet(transformers: Any) -> Generator[None]:
-    """No bar and no notes while a model loads: what matters is told by an error."""
-    logs = transformers.utils.logging
-    verbosity, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
-    logs.set_verbosity_error()
-    logs.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logs.set_verbosity(verbosity)
-        if bars:
-            logs.enable_progress_bar()
-
-
 def unloadable(located: Located, error: Exception) -> LabelerError:
     """For foreign files, which fail in many ways."""
     return LabelerError(
         f"{located.name} in {located.folder} cannot be loaded ({gist(error)}); save or download it again"
     )
-
-
-def gist(error: Exception) -> str:
-    """The first line of a foreign error, without its full stop."""
-    lines = str(error).strip().splitlines()
-    return lines[0].split(". ")[0].rstrip(".") if lines else type(error).__name__
 
 
 def _renamed(error: Exception, what: str) -> str:

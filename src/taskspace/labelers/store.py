@@ -27,7 +27,10 @@ Item: TypeAlias = Any
 
 _CHUNK = 500  # SQLite's oldest limit on bound values is 999
 
-_SCHEMA = """
+_FORMAT = 1
+
+_SCHEMA = f"""
+PRAGMA user_version = {_FORMAT};
 CREATE TABLE IF NOT EXISTS labelers (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (
     labeler INTEGER NOT NULL REFERENCES labelers (id), row BLOB NOT NULL, item TEXT NOT NULL,
@@ -171,7 +174,13 @@ def _prepared(db: sqlite3.Connection) -> sqlite3.Connection:
     try:
         with contextlib.suppress(sqlite3.OperationalError):  # another process may be switching it over just now
             db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(_SCHEMA)
+        (format_,) = db.execute("PRAGMA user_version").fetchone()
+        if format_ > _FORMAT:
+            raise LabelerError(
+                "the answer store was written by a newer taskspace; upgrade, or set TASKSPACE_HOME to another folder"
+            )
+        if format_ < _FORMAT:
+            db.executescript(_SCHEMA)
     except sqlite3.Error:
         db.close()
         raise

@@ -74,7 +74,7 @@ class PromptChoice:
             told.append(f"sure: how often the prompt comes first when its texts ({len(read.rows)}) are drawn again")
         told += _alike_lines(self.alike)
         told += [f"note: {note}" for note in self.notes]
-        return [*told, f"cost: {cost_line(self.cost)}"]
+        return [*told, f"cost: {self.cost}"]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that ``json.dumps`` takes."""
@@ -90,11 +90,6 @@ class PromptChoice:
             "method": self.method, "calibration": self.calibration, "measure": self.measure, "hits": hits,
             "alike": pairs, "notes": list(self.notes), "cost": vars(self.cost), "model": self.study.readings.model,
         }  # fmt: skip
-
-
-def cost_line(cost: Cost) -> str:
-    """A cost as one line."""
-    return f"{cost.asked} questions put to the model, {cost.kept} answered from the store, {cost.seconds:.1f} s"
 
 
 def _alike_lines(pairs: Sequence[Alike]) -> list[str]:

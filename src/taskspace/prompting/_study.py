@@ -28,14 +28,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a study took: rows put to the model now, rows that were in the store, and seconds for both."""
+    """What a study took: rows put to the model now, rows that were in the store, and seconds for both.
+
+    ``calls`` counts what the rows asked now cost: one each with all its answers, two with a reasoning round.
+    What a server was really asked stands in its ``usage``.
+    """
 
     asked: int = 0
     kept: int = 0
+    calls: int = 0
     seconds: float = 0.0
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(self.asked + other.asked, self.kept + other.kept, self.seconds + other.seconds)
+        return Cost(
+            self.asked + other.asked, self.kept + other.kept, self.calls + other.calls, self.seconds + other.seconds
+        )
+
+    def __str__(self) -> str:
+        return f"{self.calls} calls of the model, {self.kept} answers from the store, {self.seconds:.1f} s"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +108,7 @@ def study_prompts(
     if ask_model:
         start = perf_counter()
         own_order = self_select(prompts, model)
-        cost = cost + Cost(asked=1, seconds=perf_counter() - start)
+        cost = cost + Cost(calls=1, seconds=perf_counter() - start)
     return PromptStudy(prompts, readings, cost, compared, own_order)
 
 
@@ -137,7 +147,7 @@ class _Reader:
         return "pairs" in kinds
 
     def read(self, inputs: Inputs, *, content_free: bool) -> tuple[PromptReadings, Cost]:
-        start, asked, rows = perf_counter(), 0, 0
+        start, cost = perf_counter(), Cost()
         scores: list[ClassScores] = []
         free: list[ClassScores] = []
         blank = Inputs(FREE_INPUTS, FREE_INPUTS if self.pairs else (None,) * len(FREE_INPUTS))
@@ -145,18 +155,20 @@ class _Reader:
             labeler = replace(from_prompt(prompt, self.model, store=self.store), progress=self.progress)
             for part, kept in ((inputs, scores), (blank, free)) if content_free else ((inputs, scores),):
                 collected = labeler.collect(part)
-                asked, rows = asked + collected.asked, rows + len(set(part.digests))
+                rounds = 2 if prompt.reasoning else 1
+                kept_rows = len(set(part.digests)) - collected.asked
+                cost = cost + Cost(collected.asked, kept_rows, rounds * collected.asked)
                 kept.append(class_scores([Reading.from_item(item) for item in collected.items], prompt))
-            if not scores[-1].known.any():
-                raise LabelerError(
-                    f"{self.model.name} gave no answer that prompt {prompt.name!r} can read on any of {len(inputs)}"
-                    " texts; look at its answer words, or leave the prompt out"
-                )
+        if not any(score.known.any() for score in scores):
+            raise LabelerError(
+                f"{self.model.name} gave no answer that can be read on any of {len(inputs)} texts under any prompt;"
+                " look at the answer words"
+            )
         readings = gather_readings(
             self.prompts, scores, inputs, model=self.model.name, fingerprint=self.model.fingerprint,
             free=free or None, provenance=self.model.provenance,
         )  # fmt: skip
-        return readings, Cost(asked, rows - asked, perf_counter() - start)
+        return readings, cost + Cost(seconds=perf_counter() - start)
 
 
 def _inputs_of(texts: Task | Pool | Inputs | Sequence[str]) -> Inputs:

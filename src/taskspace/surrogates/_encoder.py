@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
@@ -16,9 +14,10 @@ from taskspace._home import home
 from taskspace.errors import SettingError, SurrogateError
 from taskspace.surrogates._cache import FeatureCache, text_key
 from taskspace.surrogates._locate import DEFAULT_SURROGATE, Located, locate
+from taskspace.surrogates._modules import gist, load_tokenizer, quiet, usable_device
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -77,10 +76,8 @@ class Encoder:
     @cached_property
     def tokenizer(self) -> Any:
         transformers = _transformers(self.located)
-        # Set for this process alone: the library warns about forks that never come.
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         try:
-            return transformers.AutoTokenizer.from_pretrained(self.located.folder)
+            return load_tokenizer(transformers, self.located.folder)
         except Exception as error:  # foreign files fail in many ways
             raise _unloadable(self.located, error) from error
 
@@ -91,7 +88,7 @@ class Encoder:
         torch = require("torch", extra="embed", why="a surrogate")
         try:
             # Half-precision files are read as float32; weights made in inference mode would refuse gradients.
-            with _quiet(transformers), torch.inference_mode(mode=False):
+            with quiet(transformers), torch.inference_mode(mode=False):
                 module, loading = transformers.AutoModel.from_pretrained(
                     self.located.folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True
                 )
@@ -104,15 +101,7 @@ class Encoder:
 
     @cached_property
     def device(self) -> str:
-        torch = require("torch", extra="embed", why="a surrogate")
-        if self._device is None:
-            return "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            torch.empty(1, device=self._device)
-        except (RuntimeError, AssertionError) as error:
-            seen = str(error).strip().splitlines()[0]
-            raise SettingError(f"device {self._device!r} cannot be used ({seen}); say cpu, or leave it out") from error
-        return self._device
+        return usable_device(self._device, why="a surrogate")
 
     def features(self, texts: Sequence[str], *, progress: bool = False) -> NDArray[np.float32]:
         """float32[n, layers * hidden]: per text the mean over its tokens, one layer after the other."""
@@ -248,25 +237,9 @@ def _transformers(located: Located) -> Any:
     return require("transformers", extra="embed", why=f"surrogate {located.name!r}")
 
 
-@contextlib.contextmanager
-def _quiet(transformers: Any) -> Generator[None]:
-    """No bar for a load of a second, and no notes about heads that a bare encoder does not have."""
-    logs = transformers.utils.logging
-    verbosity, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
-    logs.set_verbosity_error()
-    logs.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logs.set_verbosity(verbosity)
-        if bars:
-            logs.enable_progress_bar()
-
-
 def _unloadable(located: Located, error: Exception) -> SurrogateError:
-    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return SurrogateError(
-        f"{located.name} in {located.folder} cannot be loaded ({first_line}); save or download it again"
+        f"{located.name} in {located.folder} cannot be loaded ({gist(error)}); save or download it again"
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast, final
 
 from taskspace._extras import require
 from taskspace.errors import LabelerError, SettingError
-from taskspace.labelers._weights import find, quiet, told_of, unloadable, usable_device
+from taskspace.labelers._weights import find, told_of, unloadable
+from taskspace.surrogates._modules import load_tokenizer, quiet, usable_device
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,11 +89,8 @@ class Loaded:
     @cached_property
     def tokenizer(self) -> Any:
         transformers = _transformers(self.located)
-        # Set for this process alone: the library warns about forks that never come.
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         try:
-            with quiet(transformers):
-                return transformers.AutoTokenizer.from_pretrained(self.located.folder, trust_remote_code=False)
+            return load_tokenizer(transformers, self.located.folder)
         except Exception as error:  # foreign files fail in many ways
             with told_of(_WHAT):
                 _ = self.located.fingerprint  # says so plainly where there is no tokenizer at all

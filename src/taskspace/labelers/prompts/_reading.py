@@ -103,7 +103,7 @@ def class_scores(readings: Sequence[Reading], prompt: Prompt) -> ClassScores:
         if not scored[row] and reading.said is not None:
             log_unnorm[row, reading.said] = 0.0
     known: NDArray[np.bool_] = np.logical_or.reduce(np.isfinite(log_unnorm), axis=1)
-    soft = bool(scored.any() and scored[known].all())  # an abstention takes no probability away from the others
+    soft = bool(scored[known].all())  # an abstention takes no probability away from the others
     return ClassScores(log_unnorm, known, soft, np.array([_perplexity(r) for r in readings]))
 
 
