@@ -4,9 +4,8 @@ import sys
 
 import pytest
 
-from taskspace.errors import LabelerError, MissingExtra, SettingError, SurrogateError
+from taskspace.errors import LabelerError, MissingExtra, SurrogateError
 from taskspace.labelers._weights import find, told_of, unloadable
-from taskspace.surrogates._modules import gist, usable_device
 
 
 def test_a_checkpoint_that_is_there(tiny_encoder):
@@ -57,18 +56,6 @@ def test_complaints_that_name_no_surrogate_stay_as_they_are():
         raise SurrogateError("a b; c")
 
 
-def test_devices(one_sentence):
-    pytest.importorskip("torch")
-    assert usable_device("cpu") == "cpu"
-    assert usable_device(None) in ("cpu", "cuda")
-    with pytest.raises(SettingError, match="device 'tpu:9' cannot be used") as caught:
-        usable_device("tpu:9")
-    assert one_sentence(caught.value)
-
-
-def test_the_gist_of_foreign_errors(tiny_encoder, one_sentence):
-    assert gist(ValueError("It broke. Then more.\nAnd more")) == "It broke"
-    assert gist(ValueError("It broke.")) == "It broke"
-    assert gist(KeyError()) == "KeyError"
+def test_what_cannot_be_loaded_is_one_sentence(tiny_encoder, one_sentence):
     located = find(tiny_encoder, revision=None, what="classifier")
     assert one_sentence(unloadable(located, RuntimeError("It broke. Do this!\nAnd that.")))
