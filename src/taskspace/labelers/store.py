@@ -30,12 +30,12 @@ _CHUNK = 500  # SQLite's oldest limit on bound values is 999
 _FORMAT = 1
 
 _SCHEMA = f"""
-PRAGMA user_version = {_FORMAT};
 CREATE TABLE IF NOT EXISTS labelers (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (
     labeler INTEGER NOT NULL REFERENCES labelers (id), row BLOB NOT NULL, item TEXT NOT NULL,
     PRIMARY KEY (labeler, row)
 ) WITHOUT ROWID;
+PRAGMA user_version = {_FORMAT};
 """
 
 _KEEP = """

@@ -63,7 +63,7 @@ class Prompted:
     def answers(self, items: Sequence[Item]) -> Answers:
         scores = class_scores([Reading.from_item(item) for item in items], self.prompt)
         told = scores.coverage[scores.known]
-        if scores.soft and self.prompt.length == "none" and np.median(told) < LOW_COVERAGE:
+        if len(told) and scores.soft and self.prompt.length == "none" and np.median(told) < LOW_COVERAGE:
             warnings.warn(
                 f"under prompt {self.prompt.name!r} the model says one of the answers with a probability of"
                 f" {np.median(told):.1g} (median); other answer words or another template may serve better",
