@@ -100,13 +100,14 @@ def _spread(values: NDArray[np.float64]) -> float:
     return float(((values - values.mean()) ** 2).sum())
 
 
-def _votes(readings: PromptReadings) -> NDArray[np.float64]:
+def votes(readings: PromptReadings) -> NDArray[np.float64]:
+    """float64[T, X, Y]: 1 at the predicted class; rows that are not known hold nothing of worth."""
     return np.eye(readings.shape[2])[readings.predictions]
 
 
 RULES: Mapping[str, Callable[[PromptReadings], NDArray[np.float64]]] = {
     "zlp": lambda readings: np.log(np.maximum(readings.probs, EPSILON)),
     "zpm": lambda readings: readings.probs,
-    "zmv": _votes,
+    "zmv": votes,
 }
 """What each known prompt adds for each row and class, float64[T, X, Y]."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from taskspace.errors import SettingError, did_you_mean
 from taskspace.prompting._calibration import calibrate
-from taskspace.prompting._ensembles import zps
+from taskspace.prompting._ensembles import votes, zps
 from taskspace.prompting._readings import DECIMALS, EPSILON, known_mean, require_measured
 
 if TYPE_CHECKING:
@@ -112,8 +112,7 @@ def entropy(probs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _global_entropy(readings: PromptReadings) -> NDArray[np.float64]:
-    votes = np.eye(readings.shape[2])[readings.predictions]
-    return entropy(known_mean(votes, readings.known))
+    return entropy(known_mean(votes(readings), readings.known))
 
 
 def _global_entropy_of_means(readings: PromptReadings) -> NDArray[np.float64]:

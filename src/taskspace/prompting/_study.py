@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from taskspace.errors import DataError, LabelerError, SettingError
 from taskspace.labelers.prompts import Reading, class_scores, from_prompt
-from taskspace.labelers.store import default_store
 from taskspace.prompting._answer_functions import AnswerFunctions, answer_functions, in_order
 from taskspace.prompting._gather import common_labels, gather_readings
 from taskspace.prompting._readings import FREE_INPUTS, PromptReadings
@@ -97,7 +96,7 @@ def study_prompts(
     labels = common_labels(prompts)
     if like is not None:
         in_order(like, labels)  # for what it refuses, before anything is asked
-    reader = _Reader(prompts, model, default_store() if store is None else store, progress)
+    reader = _Reader(prompts, model, store, progress)
     inputs = _of_kind(_inputs_of(texts), reader.pairs)
     readings, cost = reader.read(inputs, content_free=content_free)
     compared = None
@@ -132,7 +131,7 @@ def _compared(
 class _Reader:
     prompts: tuple[Prompt, ...]
     model: PromptModel
-    store: AnswerStore
+    store: AnswerStore | None
     progress: bool
 
     @property
