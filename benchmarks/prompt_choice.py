@@ -45,7 +45,7 @@ from stand_in_lm import MODELS, is_odd, stand_in
 from taskspace import Pool, Space, Task
 from taskspace.labelers.language_models import LocalModel, load_language_model
 from taskspace.labelers.prompts import Prompt, from_prompt, read_prompts
-from taskspace.prompting import (
+from taskspace.prompting.choosing import (
     CALIBRATIONS,
     METHODS,
     ROW_METHODS,
@@ -59,8 +59,8 @@ from taskspace.prompting import (
     truth_of,
     zps,
 )
-from taskspace.prompting._answer_functions import AnswerFunctions, answer_functions
-from taskspace.prompting._study import PromptStudy, study_prompts
+from taskspace.prompting.choosing._answer_functions import AnswerFunctions, answer_functions
+from taskspace.prompting.choosing._study import PromptStudy, study_prompts
 from taskspace.ranking.metrics import mean_ranks, ndcg
 from taskspace.surrogates import load_surrogate
 

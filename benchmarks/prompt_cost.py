@@ -45,9 +45,9 @@ from taskspace import Pool, Space
 from taskspace.labelers.language_models import load_language_model
 from taskspace.labelers.prompts import read_prompts
 from taskspace.labelers.store import AnswerStore
-from taskspace.prompting import evaluate, score
-from taskspace.prompting._answer_functions import answer_functions
-from taskspace.prompting._study import study_prompts
+from taskspace.prompting.choosing import evaluate, score
+from taskspace.prompting.choosing._answer_functions import answer_functions
+from taskspace.prompting.choosing._study import study_prompts
 from taskspace.surrogates import load_surrogate
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from taskspace.atlas import Atlas
     from taskspace.embedding import SpaceId, TaskEmbedding
     from taskspace.labelers.prompts import Prompt
-    from taskspace.prompting import choose_prompt
+    from taskspace.prompting.choosing import choose_prompt
     from taskspace.ranking import Hit, Ranking
     from taskspace.space import Space
     from taskspace.task import Pool, Task
@@ -46,7 +46,7 @@ _HOMES = {
     "SpaceId": "taskspace.embedding",
     "Task": "taskspace.task",
     "TaskEmbedding": "taskspace.embedding",
-    "choose_prompt": "taskspace.prompting",
+    "choose_prompt": "taskspace.prompting.choosing",
 }
 
 

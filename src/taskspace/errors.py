@@ -6,6 +6,7 @@
     ├── SurrogateError        a base model that cannot be found, loaded or trusted
     ├── SpaceMismatch         two embeddings that live in different spaces
     ├── EmbeddingError        a vector that cannot be made, saved or read back
+    ├── PromptError           a soft prompt or prompt vector that cannot be read, or does not fit
     ├── AtlasError            a store that cannot be opened, read or written
     │   └── UnknownName       a name that is not in the atlas
     ├── MissingExtra          an optional package that is not installed
@@ -45,6 +46,10 @@ class SpaceMismatch(TaskspaceError):
 
 class EmbeddingError(TaskspaceError):
     """A vector that cannot be made, saved or read back."""
+
+
+class PromptError(TaskspaceError):
+    """A soft prompt or prompt vector that cannot be read, written, or put with another one or on a model."""
 
 
 class AtlasError(TaskspaceError):

@@ -9,7 +9,7 @@ import pytest
 
 from taskspace.labelers.language_models import load_language_model
 from taskspace.labelers.prompts import read_prompts
-from taskspace.prompting import METHODS, PromptReadings, choose_prompt
+from taskspace.prompting.choosing import METHODS, PromptReadings, choose_prompt
 from taskspace.task import Pool
 
 PROMPTS = """

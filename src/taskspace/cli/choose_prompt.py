@@ -13,7 +13,7 @@ from taskspace.errors import SettingError
 
 if TYPE_CHECKING:
     from taskspace.labelers.prompts import PromptFile, PromptModel
-    from taskspace.prompting import PromptChoice, PromptStudy
+    from taskspace.prompting.choosing import PromptChoice, PromptStudy
 
 
 def choose_prompt(
@@ -46,7 +46,7 @@ def choose_prompt(
     """
     from taskspace.labelers.load import Loader
     from taskspace.labelers.prompts import read_prompts
-    from taskspace.prompting import choose
+    from taskspace.prompting.choosing import choose
     from taskspace.task import Pool
 
     file = read_prompts(prompts)
@@ -68,7 +68,7 @@ def choose_prompt(
 def _study(
     file: PromptFile, asked: Any, model: PromptModel, method: str, calibration: str, like: str | None, label: str | None
 ) -> PromptStudy:
-    from taskspace.prompting import CALIBRATIONS, require_method, study_prompts
+    from taskspace.prompting.choosing import CALIBRATIONS, require_method, study_prompts
 
     every = method == "all"
     if every and calibration != "none":
@@ -84,7 +84,7 @@ def _study(
 
 
 def _print_all(study: PromptStudy, seed: int, *, as_json: bool) -> None:
-    from taskspace.prompting import compare
+    from taskspace.prompting.choosing import compare
 
     choices = compare(study, seed=seed)
     if as_json:

@@ -75,7 +75,7 @@ def builtin_sets() -> tuple[str, ...]:
 
 def _packaged() -> dict[str, Traversable]:
     """As data, not by import: the folder lies on a higher floor than this module."""
-    folder = files("taskspace").joinpath("prompting", "sets")
+    folder = files("taskspace").joinpath("prompting", "choosing", "sets")
     return {entry.name.removesuffix(".toml"): entry for entry in folder.iterdir() if entry.name.endswith(".toml")}
 
 

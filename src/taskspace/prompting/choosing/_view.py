@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from taskspace.errors import SettingError
-from taskspace.prompting._calibration import calibrate
-from taskspace.prompting._scores import METHODS, ROW_METHODS, choose_per_row, score
+from taskspace.prompting.choosing._calibration import calibrate
+from taskspace.prompting.choosing._scores import METHODS, ROW_METHODS, choose_per_row, score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from taskspace.prompting._answer_functions import AnswerFunctions
-    from taskspace.prompting._readings import PromptReadings
-    from taskspace.prompting._study import Compared, PromptStudy
+    from taskspace.prompting.choosing._answer_functions import AnswerFunctions
+    from taskspace.prompting.choosing._readings import PromptReadings
+    from taskspace.prompting.choosing._study import Compared, PromptStudy
 
 FUTE = {
     "fute": "cosine of the prompt's embedding and the data set's (FUTE), blind to the order of the classes",

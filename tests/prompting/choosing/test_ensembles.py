@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taskspace.errors import SettingError
-from taskspace.prompting import zps
-from taskspace.prompting._ensembles import confidence, upper_cluster
+from taskspace.prompting.choosing import zps
+from taskspace.prompting.choosing._ensembles import confidence, upper_cluster
 
 SEEDS = st.integers(0, 2**32 - 1)
 RULES = ("zlp", "zpm", "zmv")

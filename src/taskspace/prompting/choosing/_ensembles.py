@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from taskspace.errors import SettingError, did_you_mean
-from taskspace.prompting._readings import DECIMALS, EPSILON, known_mean, require_measured
+from taskspace.prompting.choosing._readings import DECIMALS, EPSILON, known_mean, require_measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from taskspace.prompting._readings import PromptReadings
+    from taskspace.prompting.choosing._readings import PromptReadings
 
 Keep: TypeAlias = Literal["all", "confident", "confident_or_half"]
 KEEPS: tuple[Keep, ...] = ("all", "confident", "confident_or_half")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from taskspace.labelers.prompts import ClassScores, Prompt
-from taskspace.prompting import gather_readings
-from taskspace.prompting._duplicates import alike
+from taskspace.prompting.choosing import gather_readings
+from taskspace.prompting.choosing._duplicates import alike
 from taskspace.task import Inputs
 
 ONE = Prompt("one", "Is it good?\n{text}", {"no": ("no",), "yes": ("yes", "sure")})

@@ -9,7 +9,7 @@ from taskspace import Pool, Space, Task
 from taskspace.errors import DataError, SettingError
 from taskspace.labelers import from_callable
 from taskspace.learners._coordinates import raw_features
-from taskspace.prompting._answer_functions import answer_functions
+from taskspace.prompting.choosing._answer_functions import answer_functions
 
 LABELS = ("bad", "good")
 

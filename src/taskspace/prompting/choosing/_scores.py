@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from taskspace.errors import SettingError, did_you_mean
-from taskspace.prompting._calibration import calibrate
-from taskspace.prompting._ensembles import votes, zps
-from taskspace.prompting._readings import DECIMALS, EPSILON, known_mean, require_measured
+from taskspace.prompting.choosing._calibration import calibrate
+from taskspace.prompting.choosing._ensembles import votes, zps
+from taskspace.prompting.choosing._readings import DECIMALS, EPSILON, known_mean, require_measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from taskspace.prompting._ensembles import Keep
-    from taskspace.prompting._readings import Need, PromptReadings
+    from taskspace.prompting.choosing._ensembles import Keep
+    from taskspace.prompting.choosing._readings import Need, PromptReadings
 
     Rule: TypeAlias = Callable[[PromptReadings], NDArray[np.float64]]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from taskspace.labels import Classes
-    from taskspace.prompting._readings import PromptReadings
+    from taskspace.prompting.choosing._readings import PromptReadings
     from taskspace.ranking.metrics import Gain
 
 Abstention: TypeAlias = Literal["wrong", "left_out"]

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taskspace.prompting._readings import listed
-from taskspace.prompting._view import readings_for
+from taskspace.prompting.choosing._readings import listed
+from taskspace.prompting.choosing._view import readings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from taskspace.labelers.prompts import Prompt
-    from taskspace.prompting._duplicates import Alike
-    from taskspace.prompting._study import Cost, PromptStudy
+    from taskspace.prompting.choosing._duplicates import Alike
+    from taskspace.prompting.choosing._study import Cost, PromptStudy
 
 
 @dataclass(frozen=True)

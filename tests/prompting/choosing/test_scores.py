@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taskspace.errors import SettingError
-from taskspace.prompting import METHODS, ROW_METHODS, calibrate, choose_per_row, score, zps
+from taskspace.prompting.choosing import METHODS, ROW_METHODS, calibrate, choose_per_row, score, zps
 
 SEEDS = st.integers(0, 2**32 - 1)
 EPSILON = 1e-7

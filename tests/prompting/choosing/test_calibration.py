@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskspace.errors import SettingError
-from taskspace.prompting import CALIBRATIONS, calibrate
-from taskspace.prompting._calibration import cbm, cc, pmi_dc
+from taskspace.prompting.choosing import CALIBRATIONS, calibrate
+from taskspace.prompting.choosing._calibration import cbm, cc, pmi_dc
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from taskspace.errors import SettingError, did_you_mean
-from taskspace.prompting._readings import PromptReadings, require_measured
+from taskspace.prompting.choosing._readings import PromptReadings, require_measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from taskspace.prompting._readings import Need
+    from taskspace.prompting.choosing._readings import Need
 
 Normalisation: TypeAlias = Literal["sum", "softmax"]
 

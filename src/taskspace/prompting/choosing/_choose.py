@@ -9,12 +9,12 @@ import numpy as np
 
 from taskspace.errors import SettingError, did_you_mean
 from taskspace.labelers.prompts import LOW_COVERAGE
-from taskspace.prompting._calibration import CALIBRATIONS
-from taskspace.prompting._choice import PromptChoice, PromptHit
-from taskspace.prompting._duplicates import alike
-from taskspace.prompting._readings import listed
-from taskspace.prompting._study import PromptStudy, study_prompts
-from taskspace.prompting._view import ABOUT, FUTE, View, readings_for
+from taskspace.prompting.choosing._calibration import CALIBRATIONS
+from taskspace.prompting.choosing._choice import PromptChoice, PromptHit
+from taskspace.prompting.choosing._duplicates import alike
+from taskspace.prompting.choosing._readings import listed
+from taskspace.prompting.choosing._study import PromptStudy, study_prompts
+from taskspace.prompting.choosing._view import ABOUT, FUTE, View, readings_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from taskspace.labelers.prompts import Prompt, PromptModel
     from taskspace.labelers.store import AnswerStore
-    from taskspace.prompting._duplicates import Alike
+    from taskspace.prompting.choosing._duplicates import Alike
     from taskspace.space import Space
     from taskspace.task import Inputs, Pool, Task
 

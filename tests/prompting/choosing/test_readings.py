@@ -10,9 +10,9 @@ from safetensors.numpy import save_file
 
 from taskspace.errors import DataError, LabelerError, SettingError
 from taskspace.labelers.prompts import ClassScores, Example, Prompt, Reading, class_scores
-from taskspace.prompting import PromptReadings, gather_readings
-from taskspace.prompting._gather import wording
-from taskspace.prompting._readings import FREE_INPUTS
+from taskspace.prompting.choosing import PromptReadings, gather_readings
+from taskspace.prompting.choosing._gather import wording
+from taskspace.prompting.choosing._readings import FREE_INPUTS
 from taskspace.task import Inputs
 
 NEVER = -np.inf

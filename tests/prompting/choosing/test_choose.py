@@ -14,7 +14,7 @@ from taskspace import Pool, Space, Task
 from taskspace.errors import DataError, LabelerError, SettingError
 from taskspace.labelers.prompts import Prompt, PromptModel, Reading, from_prompt
 from taskspace.labelers.store import AnswerStore
-from taskspace.prompting import METHODS, ROW_METHODS, choose, choose_prompt, compare, score, study_prompts
+from taskspace.prompting.choosing import METHODS, ROW_METHODS, choose, choose_prompt, compare, score, study_prompts
 
 ANSWERS = {"bad": ("bad",), "good": ("good",)}
 SHARP = Prompt("sharp", "How is it? {text}", ANSWERS)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taskspace.prompting import PromptReadings
+from taskspace.prompting.choosing import PromptReadings
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from taskspace.errors import SettingError
-from taskspace.prompting._readings import FREE_INPUTS, PromptReadings, listed
+from taskspace.prompting.choosing._readings import FREE_INPUTS, PromptReadings, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from taskspace.errors import DataError, LabelerError, SettingError
 from taskspace.labelers.prompts import Reading, class_scores, from_prompt
-from taskspace.prompting._answer_functions import AnswerFunctions, answer_functions, in_order
-from taskspace.prompting._gather import common_labels, gather_readings
-from taskspace.prompting._readings import FREE_INPUTS, PromptReadings
-from taskspace.prompting._self_select import self_select
+from taskspace.prompting.choosing._answer_functions import AnswerFunctions, answer_functions, in_order
+from taskspace.prompting.choosing._gather import common_labels, gather_readings
+from taskspace.prompting.choosing._readings import FREE_INPUTS, PromptReadings
+from taskspace.prompting.choosing._self_select import self_select
 from taskspace.task import Inputs, Pool, Task
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from taskspace.errors import DataError, SettingError
 from taskspace.labels import Classes
-from taskspace.prompting import accuracy, evaluate, few_labels, macro_f1, truth_of
+from taskspace.prompting.choosing import accuracy, evaluate, few_labels, macro_f1, truth_of
 from taskspace.ranking import hit_at, ndcg, regret_at, spearman
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from taskspace.prompting._readings import PromptReadings
+    from taskspace.prompting.choosing._readings import PromptReadings
 
 ALIKE = 0.01
 """Mean total variation below which two prompts' answers count as the same."""

@@ -44,7 +44,7 @@ class PromptReadings:
     the filled prompt per token; NaN where not measured.
 
     ``keys`` are :attr:`Prompt.key`, ``rows`` the hex digests of the inputs, ``model`` and ``fingerprint``
-    the language model's.  Prompts of equal ``wordings`` (:func:`taskspace.prompting.wording`;
+    the language model's.  Prompts of equal ``wordings`` (:func:`taskspace.prompting.choosing.wording`;
     default: the keys) are one and the same.  ``provenance`` holds plain JSON values.
 
     Raises :class:`LabelerError` for arrays that do not fit each other, or a known row without any mass.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskspace.labelers.prompts import Prompt
-from taskspace.prompting._self_select import read_order, self_select
+from taskspace.prompting.choosing._self_select import read_order, self_select
 
 ANSWERS = {"no": ("no",), "yes": ("yes",)}
 PROMPTS = [Prompt(f"p{number}", f"Template {number}: {{text}}", ANSWERS) for number in range(4)]

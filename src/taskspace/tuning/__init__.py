@@ -1,0 +1,1 @@
+"""Tuning: many small trainable parts on one frozen backbone, in the same batches."""
