@@ -20,9 +20,9 @@ class Recipe:
 
     ``steps`` updates of ``batch`` examples each (fewer examples than that are all taken each time).
     ``rate`` is the learning rate at its height, after ``warmup`` steps; it then falls to 0 along ``schedule``.
-    ``clip`` bounds the gradient's norm of each row (0: not at all).  Every ``check`` steps the validation loss is
-    taken; after ``patience`` checks without a better one a row stops, and its best state is what stays
-    (0: no early stop).  ``max_length`` tokens of the text are read.
+    ``head_rate`` is the same for a trained head.  ``clip`` bounds the gradient's norm of each row (0: not at
+    all).  Every ``check`` steps the validation loss is taken; after ``patience`` checks without a better one a
+    row stops, and its best state is what stays (0: no early stop).  ``max_length`` tokens of the text are read.
 
     Defaults after Lester et al. 2021 and Task Prompt Vectors, shortened to what a classification task needs.
     """
@@ -30,6 +30,7 @@ class Recipe:
     steps: int = 1000
     batch: int = 16
     rate: float = 0.3
+    head_rate: float = 0.01
     warmup: int = 50
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     decay: float = 1e-5
@@ -51,7 +52,7 @@ class Recipe:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise SettingError(f"{name}={value!r} is not a whole number of at least {least}; give one")
-        for name in ("rate", "decay", "clip"):
+        for name in ("rate", "head_rate", "decay", "clip"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise SettingError(f"{name}={getattr(self, name)!r} is not a number of at least 0; give one")
         if self.schedule not in _SCHEDULES:

@@ -1,0 +1,155 @@
+"""Bank: many tuned parts on one frozen backbone, in the same batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
+
+import numpy as np
+
+from taskspace._extras import require
+from taskspace.errors import SettingError
+from taskspace.tuning.backbones._backbone import Tuned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from taskspace.tuning.backbones import Backbone
+    from taskspace.tuning.backbones._backbone import Pass
+    from taskspace.tuning.parts._head import Head
+    from taskspace.tuning.parts._part import Part, Tensor
+    from taskspace.tuning.rows import Examples, Row
+
+Item: TypeAlias = "tuple[int, Row]"
+"""A bank row and an example for it."""
+
+
+class Guide(Protocol):
+    """What pulls on a pass beside its own loss, such as a teacher (MPT): float[n], summed as the losses are."""
+
+    def __call__(self, seen: Pass, rows: Sequence[Row], owners: Sequence[int]) -> Tensor: ...
+
+
+@final
+class Bank:
+    """K tuned parts of one kind, and maybe a head for each, on one frozen backbone.
+
+    One batch may hold examples of any of them.  Each bank row's loss is normalised by its own examples, so that its
+    gradient is what it would be alone.  Batches are cut into passes of about ``tokens`` tokens, rows of like length
+    together, so that little of a pass is padding.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        part: Part,
+        head: Head | None = None,
+        *,
+        guide: Guide | None = None,
+        tokens: int | None = None,
+    ) -> None:
+        self.backbone = backbone
+        self.tuned = Tuned(part, head)
+        self._guide = guide
+        self._tokens = tokens or (2048 if backbone.device == "cpu" else 32768)
+
+    def __len__(self) -> int:
+        return self.tuned.part.rows
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """Leaf tensors [K, ...] by name: the part's, and the head's as ``head.NAME``."""
+        head = {} if self.tuned.head is None else self.tuned.head.parameters
+        return {**self.tuned.part.parameters, **{f"head.{name}": tensor for name, tensor in head.items()}}
+
+    @property
+    def shared(self) -> dict[str, Tensor]:
+        """Leaf tensors [1, ...] that all rows train together."""
+        return dict(self.tuned.part.shared)
+
+    def state(self, row: int) -> dict[str, NDArray[np.float32]]:
+        """A copy of one row's parameters."""
+        return {name: tensor[row].detach().cpu().numpy().copy() for name, tensor in self.parameters.items()}
+
+    def learn(self, batch: Mapping[int, Sequence[Row]]) -> dict[int, float]:
+        """Add the gradient of each row's loss on its own examples; returns the losses (nats per target token or text).
+
+        Summed over the bank, since what one row does has no bearing on another.
+        """
+        counts = {row: sum(example.count for example in examples) for row, examples in batch.items()}
+        losses = dict.fromkeys(batch, 0.0)
+        for part in self._passes([(row, example) for row, examples in batch.items() for example in examples]):
+            owners, rows = [row for row, _ in part], [example for _, example in part]
+            seen = self.backbone.run(self.tuned, rows, owners)
+            each = seen.losses if self._guide is None else seen.losses + self._guide(seen, rows, owners)
+            weights = each.new_tensor([1 / counts[row] for row in owners])
+            (each * weights).sum().backward()
+            for row, loss in zip(owners, (seen.losses.detach() * weights).tolist(), strict=True):
+                losses[row] += loss
+        return losses
+
+    def losses(self, examples: Mapping[int, Sequence[Row]]) -> dict[int, float]:
+        """Each row's mean loss on its own examples, without gradient."""
+        torch = require("torch", extra="embed", why="tuning")
+        items = [(row, example) for row, rows in examples.items() for example in rows]
+        sums = dict.fromkeys(examples, 0.0)
+        with torch.no_grad():
+            for part in self._passes(items):
+                seen = self.backbone.run(self.tuned, [example for _, example in part], [row for row, _ in part])
+                for (row, _), loss in zip(part, seen.losses.tolist(), strict=True):
+                    sums[row] += loss
+        return {row: sums[row] / max(1, sum(e.count for e in rows)) for row, rows in examples.items()}
+
+    def scores(self, examples: Examples, owners: Sequence[int], *, max_length: int) -> NDArray[np.float32]:
+        """float32[len(owners), n, C]: log-probability of every answer, or the head's outputs, under each of the rows.
+
+        All rows and texts go through the same passes: a grid of prompts costs no more calls than one.
+        """
+        rows = self.prepare(examples, max_length=max_length)
+        items = [(owner, row) for owner in owners for row in rows]
+        scored = np.full((len(items), max(examples.outputs, len(examples.answers))), -np.inf, dtype=np.float32)
+        for places, part in self._placed(items):
+            got = self.backbone.scores(self.tuned, [row for _, row in part], [owner for owner, _ in part])
+            scored[places, : got.shape[1]] = got.float().cpu().numpy()
+        return scored.reshape(len(owners), len(rows), -1)
+
+    def generate(self, examples: Examples, owner: int, *, max_length: int, max_tokens: int) -> list[str]:
+        """What the backbone writes after each text with one row's part in place, greedily."""
+        rows = self.prepare(examples, max_length=max_length)
+        written = [""] * len(rows)
+        for places, part in self._placed([(owner, row) for row in rows]):
+            answers = self.backbone.generate(
+                self.tuned, [row for _, row in part], [owner] * len(part), max_tokens=max_tokens
+            )
+            for place, answer in zip(places, answers, strict=True):
+                written[place] = answer
+        return written
+
+    def prepare(self, examples: Examples, *, max_length: int) -> list[Row]:
+        """Cut into tokens; raises :class:`SettingError` for labels that need a head where there is none."""
+        if self.tuned.head is None and (examples.kind == "numbers" or not (examples.answers or examples.targets)):
+            what = "numbers" if examples.kind == "numbers" else "classes without words"
+            raise SettingError(f"the labels are {what}, which only a head can answer; give the bank a head")
+        return self.backbone.prepare(examples, max_length=max_length)
+
+    def _passes(self, items: Sequence[Item]) -> Iterator[list[Item]]:
+        for _, part in self._placed(items):
+            yield part
+
+    def _placed(self, items: Sequence[Item]) -> Iterator[tuple[list[int], list[Item]]]:
+        """Items and their places, shortest first, as many at a time as ``tokens`` allows."""
+        order = sorted(range(len(items)), key=lambda place: items[place][1].length)
+        chosen: list[int] = []
+        for place in order:
+            if chosen and items[place][1].length * (len(chosen) + 1) > self._tokens:
+                yield chosen, [items[i] for i in chosen]
+                chosen = []
+            chosen.append(place)
+        if chosen:
+            yield chosen, [items[i] for i in chosen]
+
+
+def snapshot(parameters: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Copies of all tensors, without their history."""
+    return {name: tensor.detach().clone() for name, tensor in parameters.items()}
