@@ -195,9 +195,9 @@ class Pool:
 
     def overlap(self, task: Task) -> int:
         """Rows of ``task`` of which a text also stands in the pool, case, spaces and punctuation aside."""
-        mine = {_plain_letters(t) for t in _all_texts(self.inputs)}
+        mine = {plain_letters(t) for t in _all_texts(self.inputs)}
         rows = zip(task.inputs.texts, task.inputs.pairs, strict=True)
-        return sum(any(t is not None and _plain_letters(t) in mine for t in row) for row in rows)
+        return sum(any(t is not None and plain_letters(t) in mine for t in row) for row in rows)
 
     @classmethod
     def from_file(cls, path: str | Path, **options: Any) -> Pool:
@@ -248,7 +248,8 @@ def _all_texts(inputs: Inputs) -> list[str]:
     return [*inputs.texts, *(p for p in inputs.pairs if p is not None)]
 
 
-def _plain_letters(text: str) -> str:
+def plain_letters(text: str) -> str:
+    """A text without case, spaces and punctuation, by which near copies are found; as it is if nothing else is left."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return re.sub(r"[\W_]+", "", folded) or folded
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from taskspace.cli._endings import ended_early
+from taskspace.cli.bench import bench
 from taskspace.cli.choose_prompt import choose_prompt
 from taskspace.cli.demo import demo
 from taskspace.cli.doctor import doctor
@@ -48,3 +49,5 @@ def about(
 
 for verb in (embed, rank, near, choose_prompt, show, remove, export, doctor, demo):
     app.command()(ended_early()(verb))  # around the verb itself, since typer has other ends for these errors
+
+app.add_typer(bench)

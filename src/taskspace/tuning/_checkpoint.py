@@ -12,11 +12,9 @@ from taskspace._files import replacing
 from taskspace.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from taskspace.tuning.parts._part import Tensor
-    from taskspace.tuning.rows import Examples
     from taskspace.tuning.training import Job, Training
 
 _FILE = "training.safetensors"
@@ -80,15 +78,12 @@ def _require_same(path: Path, stored: dict[str, Any], mine: dict[str, Any]) -> N
 
 
 def _digest(job: Job) -> str:
-    parts: Sequence[Examples | None] = (job.train, job.validation)
     hasher = hashlib.sha256(repr((job.seed, job.batch)).encode())
-    for examples in parts:
-        if examples is None:
-            hasher.update(b"none")
-            continue
-        hasher.update(b"".join(examples.inputs.digests))
-        hasher.update(examples.values.tobytes())
-        hasher.update(json.dumps([examples.answers, examples.targets]).encode())
+    for what, sets in zip(("train", "validation"), job.sets, strict=True):
+        for examples in sets:
+            hasher.update(what.encode() + b"".join(examples.inputs.digests))
+            hasher.update(examples.values.tobytes())
+            hasher.update(json.dumps([examples.answers, examples.targets]).encode())
     return hasher.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
 
 import numpy as np
@@ -52,7 +53,7 @@ class Bank:
         self.backbone = backbone
         self.tuned = Tuned(part, head)
         self._guide = guide
-        self._tokens = tokens or (2048 if backbone.device == "cpu" else 32768)
+        self._tokens = tokens or (1024 if backbone.device == "cpu" else 32768)
 
     def __len__(self) -> int:
         return self.tuned.part.rows
@@ -131,6 +132,8 @@ class Bank:
         if self.tuned.head is None and (examples.kind == "numbers" or not (examples.answers or examples.targets)):
             what = "numbers" if examples.kind == "numbers" else "classes without words"
             raise SettingError(f"the labels are {what}, which only a head can answer; give the bank a head")
+        if self.tuned.head is not None:
+            examples = replace(examples, answers=())
         return self.backbone.prepare(examples, max_length=max_length)
 
     def _passes(self, items: Sequence[Item]) -> Iterator[list[Item]]:

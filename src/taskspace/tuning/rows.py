@@ -39,7 +39,7 @@ class Examples:
 
     def take(self, rows: NDArray[np.int64]) -> Examples:
         """These rows only, in this order."""
-        targets = tuple(self.targets[i] for i in rows)
+        targets = tuple(self.targets[i] for i in rows) if self.targets else ()
         return Examples(self.inputs.take(rows), self.kind, self.values[rows], self.answers, targets)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 
@@ -24,15 +24,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What one bank row learns from, and what chooses its best state (none: the last state is kept).
+    """What one bank row learns from, and what chooses its best state: without any, the last state is kept.
 
-    ``seed`` sets the order of its examples; ``batch`` takes the place of the recipe's.
+     Several sets of examples are a mixture, drawn from as one.  ``seed`` sets the order of the examples; ``batch``
+    takes the place of the recipe's.
     """
 
-    train: Examples
-    validation: Examples | None = None
+    train: Examples | tuple[Examples, ...]
+    validation: Examples | tuple[Examples, ...] = ()
     seed: int = 0
     batch: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("train", "validation"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, given if isinstance(given, tuple) else (given,))
+
+    @property
+    def sets(self) -> tuple[tuple[Examples, ...], tuple[Examples, ...]]:
+        """What is learned from, and what is validated on, each as a mixture."""
+        return cast("Any", (self.train, self.validation))
 
 
 @dataclass(frozen=True)
@@ -104,8 +115,9 @@ class Training:
         self.rows = RowAdamW(bank.parameters, decay=recipe.decay, clip=recipe.clip)
         self.common = RowAdamW(bank.shared, decay=recipe.decay, clip=recipe.clip)
         self.best = snapshot(bank.parameters)
-        self._train = [bank.prepare(job.train, max_length=recipe.max_length) for job in jobs]
-        self._validation = [_prepared(bank, job.validation, recipe) for job in jobs]
+        prepared = [[_prepared(bank, sets, recipe) for sets in job.sets] for job in jobs]
+        self._train = [train for train, _ in prepared]
+        self._validation = [validation for _, validation in prepared]
 
     @property
     def active(self) -> list[bool]:
@@ -126,9 +138,7 @@ class Training:
 
     def look(self) -> None:
         """Note the losses; keep the best states, and stop the rows that have waited long enough."""
-        watched = {
-            row: rows for row, rows in enumerate(self._validation) if rows is not None and self.records[row].active
-        }
+        watched = {row: rows for row, rows in enumerate(self._validation) if rows and self.records[row].active}
         found = self.bank.losses(watched) if watched else {}
         for row, record in enumerate(self.records):
             if not record.active:
@@ -166,15 +176,15 @@ class Training:
         return own | {name: self.recipe.head_rate * now for name in own if name.startswith("head.")}
 
 
-def _prepared(bank: Bank, examples: Examples | None, recipe: Recipe) -> list[Row] | None:
-    return None if examples is None else bank.prepare(examples, max_length=recipe.max_length)
+def _prepared(bank: Bank, sets: Sequence[Examples], recipe: Recipe) -> list[Row]:
+    return [row for examples in sets for row in bank.prepare(examples, max_length=recipe.max_length)]
 
 
 def _require_fitting(bank: Bank, jobs: Sequence[Job]) -> None:
     if len(jobs) != len(bank):
         raise SettingError(f"{len(jobs)} jobs for a bank of {len(bank)} rows; give one for each")
     for row, job in enumerate(jobs):
-        if not len(job.train):
+        if not sum(len(examples) for examples in job.sets[0]):
             raise DataError(f"bank row {row} has no examples to learn from; give at least one, or evaluate its start")
 
 

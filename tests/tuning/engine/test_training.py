@@ -36,10 +36,10 @@ def test_rows_trained_together_end_where_they_end_alone(toy):
 
 def test_training_lowers_the_loss(toy):
     bank = Bank(toy.backbone(), toy.part(2))
-    jobs = [replace(job, validation=None) for job in _jobs(toy, 2)]
-    before = bank.losses({row: bank.prepare(job.train, max_length=20) for row, job in enumerate(jobs)})
+    jobs = [replace(job, validation=()) for job in _jobs(toy, 2)]
+    before = bank.losses({row: bank.prepare(job.train[0], max_length=20) for row, job in enumerate(jobs)})
     outcomes = train(bank, jobs, RECIPE)
-    after = bank.losses({row: bank.prepare(job.train, max_length=20) for row, job in enumerate(jobs)})
+    after = bank.losses({row: bank.prepare(job.train[0], max_length=20) for row, job in enumerate(jobs)})
     assert all(after[row] < before[row] for row in range(2))
     assert all(outcome.kept == outcome.steps == 40 and not outcome.validation for outcome in outcomes)
     assert [step for step, _ in outcomes[0].training] == [10, 20, 30, 40]
@@ -48,7 +48,7 @@ def test_training_lowers_the_loss(toy):
 def test_the_state_kept_is_the_best_on_validation(toy):
     bank, jobs = Bank(toy.backbone(), toy.part(3)), _jobs(toy)
     outcomes = train(bank, jobs, RECIPE)
-    held = {row: bank.prepare(job.validation, max_length=20) for row, job in enumerate(jobs)}
+    held = {row: bank.prepare(job.validation[0], max_length=20) for row, job in enumerate(jobs)}
     for row, loss in bank.losses(held).items():
         best = min(outcomes[row].validation, key=lambda seen: seen[1])
         assert (outcomes[row].kept, pytest.approx(loss, abs=1e-6)) == (best[0], best[1])
@@ -57,7 +57,7 @@ def test_the_state_kept_is_the_best_on_validation(toy):
 def test_a_row_stops_after_its_patience_and_the_others_go_on(toy):
     # Row 0 validates on its own classes turned round, so that learning can only make it worse.
     jobs = _jobs(toy, 2)
-    turned = replace(jobs[0].train, values=np.roll(jobs[0].train.values, 1, axis=1))
+    turned = replace(jobs[0].train[0], values=np.roll(jobs[0].train[0].values, 1, axis=1))
     jobs[0] = replace(jobs[0], validation=turned)
     jobs[1] = replace(jobs[1], validation=jobs[1].train)
     part = toy.part(2)

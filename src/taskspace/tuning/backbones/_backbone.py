@@ -10,9 +10,8 @@ from taskspace.tuning.parts._part import Frozen, Tensor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from taskspace.tuning.parts._head import Head
-
     from taskspace.tuning.identity import BackboneId
+    from taskspace.tuning.parts._head import Head
     from taskspace.tuning.parts._part import Part
     from taskspace.tuning.rows import Examples, Row
 
