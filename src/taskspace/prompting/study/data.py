@@ -28,7 +28,9 @@ def study_data(
 def _splits(folder: Path, name: str, validation: int, test: int, seed: int) -> Splits:
     if not (folder / name).is_dir():
         known = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-        raise DataError(f"{folder} has no task {name!r}{did_you_mean(name, known) or '; give a folder of task folders'}")
+        raise DataError(
+            f"{folder} has no task {name!r}{did_you_mean(name, known) or '; give a folder of task folders'}"
+        )
     held = Task.from_file(folder / name, split="test", limit=test, seed=seed, name=name)
     train = Task.from_file(folder / name, split="train", name=name)
     return split(train, held, seed=seed, validation="train", rows=validation, overlap="drop")

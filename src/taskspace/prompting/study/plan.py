@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -67,15 +65,12 @@ class Plan:
         """Every two sources, in order."""
         return [(one, other) for i, one in enumerate(self.sources) for other in self.sources[i + 1 :]]
 
-    def fingerprint(self, backbone: Mapping[str, Any], data: Mapping[str, Splits]) -> str:
-        """SHA-256 of everything that decides a run's score, but not of which runs are asked for."""
-        decides = {
+    def settings(self, backbone: Mapping[str, Any]) -> dict[str, Any]:
+        """Everything but the data that decides a run's score, and not which runs are asked for."""
+        return {
             "length": self.length, "recipe": self.recipe.to_dict(), "few_shot": self.few_shot.to_dict(),
-            "batches": [list(each) for each in self.batches],
-            "seed": self.seed, "backbone": dict(backbone),
-            "data": {name: _content(splits) for name, splits in sorted(data.items())},
+            "batches": [list(each) for each in self.batches], "seed": self.seed, "backbone": dict(backbone),
         }  # fmt: skip
-        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
 def require_all(plan: Plan, data: Mapping[str, Splits]) -> None:
@@ -87,5 +82,6 @@ def require_all(plan: Plan, data: Mapping[str, Splits]) -> None:
             raise DataError(f"task {name!r} has no validation rows; a study chooses λ and checkpoints on them")
 
 
-def _content(splits: Splits) -> list[str]:
+def content(splits: Splits) -> list[str]:
+    """SHA-256 of each part, as JSON."""
     return [part.fingerprint for part in (splits.train, splits.validation, splits.test) if part is not None]

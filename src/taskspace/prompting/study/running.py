@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taskspace._files import replacing
 from taskspace.errors import SettingError
 from taskspace.prompting.soft.combine import total
 from taskspace.prompting.study._fewshot import run_shots
 from taskspace.prompting.study._state import Study
-from taskspace.prompting.study.plan import require_all
+from taskspace.prompting.study.plan import content, require_all
 from taskspace.prompting.study.prompts import TunedPrompt, read_prompts, save_prompt
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def run_study(
     what is at work.  Raises :class:`SettingError` for a folder of a study with other settings or data.
     """
     require_all(plan, data)
-    _require_same(folder, plan.fingerprint(backbone.identity.to_dict(), data), plan)
+    contents = {name: content(splits) for name, splits in data.items()}
+    _require_same(folder, plan.settings(backbone.identity.to_dict()), contents)
     study = Study(plan, data, backbone, folder, tell)
     _tune_sources(study)
     stages = {"sources": _score_sources, "mixed": _mixed, "pairs": _pairs, "shots": run_shots}
@@ -109,11 +110,15 @@ def _sum(study: Study, task: str, other: str, i: int, scale: float, split: str) 
     return study.run("pairs", task, other=other, init=i, scale=scale, split=split, method="tpv")
 
 
-def _require_same(folder: Path, fingerprint: str, plan: Plan) -> None:
-    """Runs of two studies in one folder would be averaged as one."""
+def _require_same(folder: Path, settings: dict[str, Any], data: dict[str, list[str]]) -> None:
+    """Runs of two studies in one folder would be averaged as one; further tasks may join a study."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "study.json"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")).get("fingerprint") != fingerprint:
-        raise SettingError(f"{folder} holds a study with other data or settings; give another folder")
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"settings": settings, "data": {}}
+    changed = [name for name in data if kept["data"].get(name, data[name]) != data[name]]
+    if kept["settings"] != settings or changed:
+        what = f"other rows of {changed[0]!r}" if changed else "other settings"
+        raise SettingError(f"{folder} holds a study with {what}; give another folder")
     with replacing(path) as partial:
-        partial.write_text(json.dumps({"fingerprint": fingerprint, "plan": plan.to_dict()}, indent=1), encoding="utf-8")
+        joined = {"settings": settings, "data": {**kept["data"], **data}}
+        partial.write_text(json.dumps(joined, indent=1), encoding="utf-8")
