@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from taskspace import Atlas, Space, Task, labelers
 from taskspace.errors import AtlasError, DataError, TaskspaceWarning
+from taskspace.learners import Learned
 from taskspace.scale import Outcome, Source, embed_all
 
 
@@ -193,3 +195,88 @@ def test_another_file_of_the_same_name_replaces_nothing(space, atlas, tasks):
     assert atlas.get("train").content == tasks["mood"].fingerprint
     assert [o.status for o in embed_all(space, [edited], atlas)] == ["replaced"]
     assert atlas.get("train").provenance["origin"] == "a/train.jsonl"
+
+
+# Several at once
+
+
+class Together:
+    """A learner from outside that learns up to three tasks at once, and notes how many it was given."""
+
+    name, needs_labels, settings, at_once = "together", True, {}, 3
+
+    def __init__(self):
+        self.groups = []
+
+    def bind(self, ground):
+        learner = self
+
+        class Embed:
+            def __call__(self, evidence):
+                return self.many([evidence])[0]
+
+            def many(self, evidences):
+                learner.groups.append(len(evidences))
+                if any(len(evidence) < 4 for evidence in evidences):
+                    raise DataError("four texts at least")
+                return [Learned({"all": np.float32([len(e), e.values[:, 0] @ e.weights])}) for e in evidences]
+
+        return Embed()
+
+
+@pytest.fixture
+def grouped(mixed_pool, encoder):
+    return Space(mixed_pool, surrogate=encoder, learner=Together())
+
+
+def test_as_many_as_the_learner_takes_are_embedded_together(grouped, atlas, source):
+    given = [source("mood", name) for name in "abcdefg"]
+    given = [Source(s.origin, lambda s=s, n=n: s.load().take(range(30 + n))) for n, s in enumerate(given)]
+    outcomes = list(embed_all(grouped, given, atlas))
+    assert told(outcomes) == [(f"{name}.jsonl", "embedded", name) for name in "abcdefg"]
+    assert grouped.learner.groups == [3, 3, 1]
+    for n, name in enumerate("abcdefg"):
+        alone = grouped.embed(given[n].load())
+        assert atlas.get(name).vector.tobytes() == alone.vector.tobytes()
+    again = Space(grouped.pool, surrogate=grouped.surrogate, learner=Together())
+    assert {outcome.status for outcome in embed_all(again, given, atlas)} == {"kept"}
+    assert again.learner.groups == []
+
+
+def test_what_is_there_takes_no_place_in_a_group(grouped, atlas, source):
+    """As after a stop half way: the rest still goes three by three, and everything is told in the order given."""
+    list(embed_all(grouped, [source("mood"), source("trip")], atlas))
+    grouped.learner.groups.clear()
+    given = [source("topic"), source("mood"), broken(), source("echo"), source("trip"), source("degree")]
+    outcomes = list(embed_all(grouped, given, atlas))
+    assert [o.status for o in outcomes] == ["embedded", "kept", "failed", "embedded", "kept", "embedded"]
+    assert [o.origin for o in outcomes] == [s.origin for s in given]
+    assert grouped.learner.groups == [3]
+
+
+def test_one_that_fails_does_not_take_its_group_along(grouped, atlas, source):
+    short = Source("short.jsonl", lambda: Task(["rain", "fog", "snow"], [0.1, 0.2, 0.3], name="short"))
+    calls = Calls()
+    outcomes = list(embed_all(grouped, [source("mood"), short, model(calls=calls)], atlas))
+    assert [o.status for o in outcomes] == ["embedded", "failed", "embedded"]
+    assert outcomes[1].problem == "four texts at least"
+    assert grouped.learner.groups == [3, 1, 1, 1]
+    assert calls.texts == int((~grouped.pool.inputs.is_pair).sum())  # the model was asked once
+
+
+def test_names_and_contents_are_settled_before_the_next_is_judged(grouped, atlas, source):
+    outcomes = list(
+        embed_all(grouped, [source("mood"), source("mood", "twin"), source("mood"), source("topic")], atlas)
+    )
+    assert [o.status for o in outcomes] == ["embedded", "embedded", "kept", "embedded"]
+    assert outcomes[1].embedding.provenance["same_content_as"] == "mood"
+
+
+def test_a_run_that_ends_early_keeps_whole_groups(grouped, atlas, source):
+    """Whoever stops listening after the second outcome has what was committed until then, and goes on from it."""
+    given = [source(name) for name in ("mood", "topic", "trip", "echo", "degree")]
+    outcomes = embed_all(grouped, given, atlas)
+    assert [next(outcomes).name for _ in range(2)] == ["mood", "topic"]
+    outcomes.close()
+    assert {entry.name for entry in atlas.entries()} == {"mood", "topic"}
+    assert [o.status for o in embed_all(grouped, given, atlas)] == ["kept", "kept", "embedded", "embedded", "embedded"]

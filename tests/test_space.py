@@ -468,3 +468,40 @@ def test_the_default_surrogate_is_the_wheel(mixed_pool):
     identity = Space(mixed_pool).identity
     assert (identity.revision, identity.learner) == ("wheel", "response")
     assert identity.surrogate == "sentence-transformers/all-MiniLM-L6-v2"
+
+
+# Several at once
+
+
+def test_many_are_embedded_as_each_is_alone(space, tasks):
+    """Data sets, labelers and what was prepared before, in the order given."""
+    labeler = from_callable(opinion, name="opinions")
+    many = space.embed_many([tasks["mood"], labeler, space.prepare(tasks["echo"], name="mine")])
+    assert [embedding.name for embedding in many] == ["mood", "opinions", "mine"]
+    for embedding, what in zip(many, (tasks["mood"], labeler, tasks["echo"]), strict=True):
+        alone = space.embed(what)
+        assert embedding.vector.tobytes() == alone.vector.tobytes()
+        assert (embedding.provenance, embedding.content) == (alone.provenance, alone.content)
+    assert space.at_once == 1
+    assert space.embed_many([]) == []
+
+
+def test_target_texts_reach_the_learner(encoder, mixed_pool, tasks):
+    learner = Recording()
+    texts = tasks["mood"].texts
+    Space(mixed_pool, surrogate=encoder, learner=learner).embed(Task(texts, [t.upper() for t in texts], kind="targets"))
+    (evidence,) = learner.seen
+    assert [said for (said,) in evidence.targets] == [text.upper() for text in evidence.inputs.texts]
+
+
+@pytest.mark.parametrize("learner", ["response", "text", "fisher", "tuned:prompt"])
+def test_a_space_on_a_model_that_writes(tiny_decoder, make_tasks, learner):
+    """Whatever the learner, each task gets a vector of its own; and the space opens again."""
+    surrogate = load_surrogate(tiny_decoder, max_length=48, cache=False)
+    first, second = make_tasks(rows=24, seed=0), make_tasks(rows=24, seed=2)
+    pool = Pool(first["trip"].texts + second["trip"].texts)
+    space = Space(pool, surrogate=surrogate, learner=learner)
+    points = space.embed_many([first["topic"], second["topic"], first["degree"]])
+    assert all(np.isfinite(point.vector).all() and point.vector.any() for point in points)
+    assert all(a.similarity(b) < 0.9999 for a, b in zip(points, points[1:], strict=False))
+    assert reread(space.identity) == Space.open(reread(space.identity), pool).identity

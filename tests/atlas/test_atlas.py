@@ -230,6 +230,26 @@ def test_search_equals_ranking_in_memory(atlas, embed, fusion, kind):
         assert atlas.rank("e0", k=k, kind=kind, fusion=fusion) == expected
 
 
+@pytest.mark.parametrize("kind", [None, "model"])
+def test_centred_search_takes_off_the_mean_of_the_whole_space(atlas, embed, kind):
+    rng = np.random.default_rng(0)
+    blocks = (("a", 3), ("b", 4))
+    given = [
+        embed(f"e{i}", 5 + rng.standard_normal(7), kind=("dataset", "model")[i % 2], blocks=blocks) for i in range(9)
+    ]
+    given.append(embed("marked", np.full(7, 99.0), kind="model", blocks=blocks, informative=False))
+    atlas.add(*given)
+    expected = rank(given[0], given, k=None, centre=True)
+    found = atlas.near("e0", k=None, kind=kind, centre=True)
+    wanted = [(hit.name, hit.score) for hit in expected if kind in (None, hit.kind)]
+    assert [hit.name for hit in found] == [name for name, _ in wanted]
+    assert [hit.score for hit in found] == pytest.approx([score for _, score in wanted], abs=1e-9)
+    assert found.measure == expected.measure
+    assert "centred over 9 embeddings" in found.measure
+    assert atlas.rank(given[0], k=None, kind=kind, centre=True) == found
+    assert atlas.near("e0", k=None, kind=kind).measure != found.measure
+
+
 def test_writes_show_in_the_next_answer(atlas, embed):
     target = embed("t", [1, 0])
     atlas.add(embed("a", [1, 1]))

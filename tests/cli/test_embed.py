@@ -504,3 +504,59 @@ def test_help_names_every_kind_of_model(taskspace):
     ):
         assert kind in help_text
     assert "--reads" in help_text
+
+
+# Tuned learners, and surrogates that write
+
+
+def test_tuned_vectors_stand_where_the_library_puts_them(taskspace, files, tiny_encoder, mixed_pool, tasks):
+    options = ("--surrogate", tiny_encoder, "--pool", "pool.jsonl", "--learner", "tuned:prompt")
+    said = taskspace("embed", "mood.jsonl", "topic.csv", *options)
+    assert said.code == 0, said.err
+    assert [line.split()[:2] for line in said.out.splitlines()] == [["embedded", "mood"], ["embedded", "topic"]]
+    space = Space(mixed_pool, surrogate=tiny_encoder, learner="tuned:prompt")
+    with Atlas(files / "my.db") as store:
+        for name in ("mood", "topic"):
+            np.testing.assert_allclose(store.get(name).vector, space.embed(tasks[name]).vector, atol=1e-5)
+            assert store.get(name).space == space.identity
+            assert store.get(name).provenance["steps"] == 20
+    again = taskspace("embed", "mood.jsonl", "trip.jsonl", "--json")
+    assert statuses(again) == {"mood.jsonl": "kept", "trip.jsonl": "embedded"}
+    assert again.document["space"]["learner"] == "tuned:prompt"
+    assert taskspace("rank", "mood", "--centre").code == 0
+
+
+def test_a_decoder_as_surrogate(taskspace, files, tiny_decoder, mixed_pool, tasks):
+    said = taskspace("embed", "mood.jsonl", "topic.csv", "--surrogate", tiny_decoder, "--pool", "pool.jsonl")
+    assert said.code == 0, said.err
+    space = Space(mixed_pool, surrogate=tiny_decoder)
+    with Atlas(files / "my.db") as store:
+        np.testing.assert_array_equal(store.get("mood").vector, space.embed(tasks["mood"]).vector)
+
+
+def test_a_t5_as_surrogate(taskspace, files, tiny_encoder, tmp_path):
+    """With a tokenizer of words, as the encoder has."""
+    transformers = pytest.importorskip("transformers")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_encoder)
+    config = transformers.T5Config(
+        vocab_size=len(tokenizer), d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2, decoder_start_token_id=0
+    )
+    transformers.utils.logging.disable_progress_bar()
+    transformers.T5ForConditionalGeneration(config).save_pretrained(tmp_path / "t5")
+    transformers.utils.logging.enable_progress_bar()
+    tokenizer.save_pretrained(tmp_path / "t5")
+    for learner in ("response", "fisher"):
+        said = taskspace(
+            "embed", "mood.jsonl", "topic.csv", "--surrogate", tmp_path / "t5", "--pool", "pool.jsonl",
+            "--learner", learner, "--atlas", tmp_path / f"{learner}.db",
+        )  # fmt: skip
+        assert said.code == 0, said.err
+        with Atlas(tmp_path / f"{learner}.db") as store:
+            assert store.get("mood").vector.any()
+            assert Path(store.spaces()[0].surrogate) == tmp_path / "t5"
+
+
+def test_an_unknown_carrier(taskspace, files, tiny_encoder):
+    said = taskspace("embed", "mood.jsonl", "--surrogate", tiny_encoder, "--learner", "tuned:promt")
+    assert said.code == 2
+    assert "did you mean 'tuned:prompt'" in said.sentence

@@ -90,3 +90,17 @@ def test_ten_thousand_embeddings_from_a_process(process, folder):
         hits = process("rank", f"e{target}", "-k", 20, "--json").document["hits"]
         assert [hit["name"] for hit in hits] == [f"e{i}" for i in best]
         assert [hit["score"] for hit in hits] == pytest.approx(similar[best], abs=1e-5)
+
+
+@pytest.mark.parametrize("verb", ["rank", "near"])
+def test_centred(taskspace, atlas, verb):
+    """What all have in common is taken off: scores fall below zero, which no cosine of these vectors does."""
+    plain, centred = (taskspace(verb, "mood", *more, "--json").document for more in ((), ("--centre",)))
+    with Atlas(atlas) as store:
+        held = {entry.name: store.get(entry.name) for entry in store.entries()}
+    centre = np.mean([e.vector.astype(float) for e in held.values() if e.informative], axis=0)
+    gaps = {name: (e.vector - centre) / np.linalg.norm(e.vector - centre) for name, e in held.items()}
+    telling = [hit for hit in centred["hits"] if held[hit["name"]].informative]
+    assert [h["score"] for h in telling] == pytest.approx([gaps["mood"] @ gaps[h["name"]] for h in telling], abs=1e-6)
+    assert min(hit["score"] for hit in centred["hits"]) < 0 <= min(hit["score"] for hit in plain["hits"])
+    assert "centred over" in centred["measure"]

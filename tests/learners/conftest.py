@@ -1,12 +1,25 @@
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from taskspace.labels import Answers
 from taskspace.learners import Ground, gather
+
+
+def _of_tuning():
+    """The microscopic T5 is made in the conftest of what is tuned on it."""
+    spec = importlib.util.spec_from_file_location("of_tuning", Path(__file__).parents[1] / "tuning" / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+words, save_t5, tiny_t5 = (getattr(_of_tuning(), name) for name in ("words", "save_t5", "tiny_t5"))
 
 
 @pytest.fixture(scope="session")

@@ -109,3 +109,30 @@ def test_varies(values, varies):
     weights = np.array([0.1, 0.2, 0.7])
     evidence = Evidence(Inputs.of(["a", "b", "c"]), np.array(values, dtype=float), weights, "numbers")
     assert evidence.varies is varies
+
+
+def test_target_texts_come_along():
+    """Those of a text that occurs twice stand together, in an order of their own; unanswered rows are left out."""
+    inputs, targets = Inputs.of(["a", "b", "a", "c"]), ["y", "x", "w", None]
+    answers = Answers(np.array([[1.0], [2.0], [3.0], [0.0]]), np.array([True, True, True, False]), "targets")
+    evidence = gather(inputs, answers, targets)
+    said = dict(zip(evidence.inputs.texts, evidence.targets, strict=True))
+    assert said == {"a": ("w", "y"), "b": ("x",)}
+    assert rows_of(evidence)["a", None] == (2 / 3, [2.0])
+    assert gather(inputs, answers).targets == ()
+
+
+def test_a_sample_is_drawn_by_the_seed():
+    inputs = Inputs.of(list("abcdefgh"))
+    values = np.eye(8)
+    evidence = gather(inputs, Answers(values, np.ones(8, dtype=bool)))
+    some = evidence.sample(3, 0)
+    assert len(some) == 3
+    assert some.values.shape == (3, 3)  # of eight classes those that are left
+    assert some.weights.sum() == pytest.approx(1)
+    assert set(some.inputs.texts) <= set("abcdefgh")
+    assert some.inputs == evidence.sample(3, 0).inputs
+    assert len({evidence.sample(3, seed).inputs.texts for seed in range(9)}) > 3
+    assert evidence.sample(8, 0) is evidence
+    texts = gather(inputs, Answers(values, np.ones(8, dtype=bool), "targets"), list("ABCDEFGH")).sample(3, 0)
+    assert [said for (said,) in texts.targets] == [text.upper() for text in texts.inputs.texts]

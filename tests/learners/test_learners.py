@@ -26,13 +26,18 @@ def test_did_you_mean(name, meant, one_sentence):
 
 
 def test_all_names_are_told_where_none_is_near():
-    with pytest.raises(SettingError, match="there is 'fisher', 'response', 'text'"):
+    with pytest.raises(SettingError, match="there is 'fisher', 'response', 'text', 'tuned:bitfit'"):
         load_learner("zzz")
 
 
 @pytest.mark.parametrize(
     ("name", "takes"),
-    [("response", "components, shrinkage"), ("text", "none"), ("fisher", "labels, pooling, rows, sketch")],
+    [
+        ("response", "components, shrinkage"),
+        ("text", "none"),
+        ("fisher", "labels, pooling, rows, sketch"),
+        ("tuned:lora", "length, rank, form, sketch, .*, rows, at_once"),
+    ],
 )
 def test_a_setting_it_does_not_have(name, takes):
     with pytest.raises(SettingError, match=f"learner '{name}' has no such setting .*'colour'.*; it takes {takes}$"):

@@ -182,3 +182,31 @@ def test_importing_needs_numpy_only():
     heavy = {"torch", "transformers", "pandas", "polars", "pyarrow", "sklearn", "scipy"}
     code = f"import sys, taskspace.ranking; print(sorted({heavy!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+# Centred
+
+
+def test_centring_takes_off_what_all_have_in_common(embed):
+    """Two pairs of kin on one large common part, and one that says nothing, which is no part of the mean."""
+    common = np.array([10.0, 10, 0, 0])
+    vectors = {"a": [1, 0, 1, 0], "b": [1, 0, 0.9, 0], "c": [-1, 0, 0, 1], "d": [-1, 0, 0, 1.1]}
+    some = [embed(name, common + vector) for name, vector in vectors.items()]
+    mute = embed("mute", [50, -50, 50, 50], informative=False)
+    ranking = rank(some[0], [*some, mute], centre=True)
+    centre = np.mean([common + np.array(v) for v in vectors.values()], axis=0)
+    gaps = {name: common + np.array(v) - centre for name, v in vectors.items()}
+    for hit in ranking[:3]:
+        a, b = gaps["a"], gaps[hit.name]
+        assert hit.score == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-6)
+    assert ranking[-1].name == "mute"
+    assert ranking[0].score > 0.9 > 0 > ranking[1].score
+    assert min(hit.score for hit in rank(some[0], some)) > 0.9
+    assert "centred over 4 embeddings" in ranking.measure
+    assert any(note.startswith("centred over 4 embeddings only") for note in ranking.notes)
+
+
+def test_what_tuned_vectors_are(embed, space_id):
+    space = space_id("tuned:prompt")
+    ranking = rank(embed("a", [1, 0], space=space), [embed("b", [1, 1], space=space)])
+    assert ranking.measure.startswith("cosine of what tuning changed; ")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from taskspace.errors import EmbeddingError
-from taskspace.ranking import block_cosines, block_norms
+from taskspace.ranking import block_cosines, block_norms, centre_of, centred_cosines
 
 LARGEST = float(np.finfo(np.float32).max)
 FLOATS = st.floats(-LARGEST, LARGEST, width=32)
@@ -72,3 +72,41 @@ def test_the_big_matrix_is_not_copied():
     finally:
         tracemalloc.stop()
     assert peak < candidates.nbytes / 8
+
+
+# Centred
+
+
+MODEST = st.floats(-100, 100, width=32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.float32, 7, elements=MODEST), arrays(np.float32, (4, 7), elements=MODEST))
+def test_centred_agrees_with_taking_the_mean_off(target, candidates):
+    blocks = (("a", 4), ("b", 3))
+    centre = centre_of(candidates, np.array([True, True, False, True]))
+    np.testing.assert_allclose(centre, candidates[[0, 1, 3]].astype(np.float64).mean(axis=0), atol=1e-12)
+    cosines = centred_cosines(target, candidates, blocks, centre)
+    for i, row in enumerate(candidates):
+        for c, part in enumerate((slice(0, 4), slice(4, 7))):
+            a, b = (target - centre)[part], (row - centre)[part]
+            sizes = [np.linalg.norm(a), np.linalg.norm(b)]
+            if min(sizes) > 1e-3 * (1 + np.abs(centre).max()):  # else all that is left is rounding
+                assert cosines[i, c] == pytest.approx(a @ b / np.prod(sizes), abs=1e-6)
+
+
+def test_centred_by_hand():
+    """Three corners of a square around (11, 10): what crowds near 1 falls apart."""
+    candidates = np.array([[12, 10], [10, 10], [11, 11], [11, 9]], dtype=np.float32)
+    assert block_cosines(candidates[0], candidates, (("all", 2),)).min() > 0.98
+    centre = centre_of(candidates, np.ones(4, dtype=bool))
+    np.testing.assert_array_equal(centre, [11, 10])
+    cosines = centred_cosines(candidates[0], candidates, (("all", 2),), centre)
+    np.testing.assert_allclose(cosines[:, 0], [1, -1, 0, 0], atol=1e-12)
+
+
+def test_what_stands_at_the_centre_is_near_to_nothing():
+    alike = np.full((3, 5), 0.1, dtype=np.float32)
+    centre = centre_of(alike, np.ones(3, dtype=bool))
+    assert not centred_cosines(alike[0], alike, (("all", 5),), centre).any()
+    assert not centre_of(alike, np.zeros(3, dtype=bool)).any()

@@ -8,7 +8,7 @@ import pytest
 
 from taskspace.errors import SettingError, SurrogateError
 from taskspace.surrogates import Located, load_surrogate, masked_mean
-from taskspace.surrogates._encoder import default_layers
+from taskspace.surrogates._surrogate import default_layers
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -328,13 +328,6 @@ def change_config(folder, **changes):
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
-def test_an_encoder_decoder_is_refused(tmp_path, one_sentence):
-    transformers.T5Config(d_model=16, num_layers=2).save_pretrained(tmp_path / "t5")
-    with pytest.raises(SurrogateError, match="is a t5 encoder-decoder; give an encoder") as caught:
-        load_surrogate(tmp_path / "t5")
-    assert one_sentence(caught.value)
-
-
 def test_a_config_that_does_not_say_how_deep(tmp_path, one_sentence):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip"}))
     with pytest.raises(SurrogateError, match="has no num_hidden_layers") as caught:
@@ -346,7 +339,7 @@ def test_other_names_for_depth_and_width(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "distilbert", "n_layers": 6, "dim": 24}))
     encoder = load_surrogate(tmp_path, cache=False)
     assert (encoder.layers, encoder.hidden) == ((3, 6), 24)
-    assert repr(encoder) == f"Encoder('{tmp_path}', layers=(3, 6), max_length=128)"
+    assert repr(encoder) == f"Surrogate('{tmp_path}', layers=(3, 6), max_length=128)"
     assert encoder.encoding == {"layers": [3, 6], "pooling": "mean", "max_length": 128}
 
 

@@ -217,10 +217,11 @@ class Atlas:
         kind: Kind | None = None,
         space: SpaceId | str | None = None,
         fusion: str = "mean",
+        centre: bool = False,
     ) -> Ranking:
         """What to start from for ``target``: a stored name, an embedding, or a task, which is embedded first."""
         known = self.open_space(space).embed(target) if isinstance(target, Task) else target
-        return self.near(known, k=k, kind=kind, space=space, fusion=fusion)
+        return self.near(known, k=k, kind=kind, space=space, fusion=fusion, centre=centre)
 
     def near(
         self,
@@ -231,8 +232,11 @@ class Atlas:
         space: SpaceId | str | None = None,
         fusion: str = "mean",
         include_self: bool = False,
+        centre: bool = False,
     ) -> Ranking:
         """The nearest ``k`` embeddings of one space, all for ``None``; see :func:`taskspace.ranking.rank`.
+
+        With ``centre`` the mean of the space's embeddings, of every kind, is taken off first.
 
         Raises :class:`UnknownName`, :class:`SpaceMismatch` or :class:`SettingError`.
         """
@@ -240,11 +244,12 @@ class Atlas:
         with self._store.reading() as connection:
             embedding, row = target_in(connection, self.path, target, space)
             matrix = self._shelf.matrix(connection, row)
-        rows, cosines = matrix.rows, cosines_with(embedding, matrix)
+        rows, cosines = matrix.rows, cosines_with(embedding, matrix, centre=centre)
+        centred = sum(row.informative for row in rows) if centre else 0
         if kind is not None:
             wanted = [i for i, candidate in enumerate(rows) if candidate.kind == kind]
             rows, cosines = [rows[i] for i in wanted], cosines[wanted]
-        return order(embedding, rows, cosines, k=k, fusion=fusion, include_self=include_self)
+        return order(embedding, rows, cosines, k=k, fusion=fusion, include_self=include_self, centred=centred)
 
     # Measured transfers
 

@@ -14,7 +14,7 @@ from taskspace import _home
 from taskspace._files import replacing
 from taskspace.atlas._rows import Row, SpaceRow, rows_of, vectors_of
 from taskspace.errors import EmbeddingError
-from taskspace.ranking import block_cosines, block_norms
+from taskspace.ranking import block_cosines, block_norms, centre_of, centred_cosines
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,12 +40,18 @@ class Matrix:
     norms: NDArray[np.float64]
 
 
-def cosines_with(target: TaskEmbedding, matrix: Matrix) -> NDArray[np.float64]:
-    """float64[n, b], for a target of the same space; raises :class:`EmbeddingError` when its blocks are others."""
+def cosines_with(target: TaskEmbedding, matrix: Matrix, *, centre: bool = False) -> NDArray[np.float64]:
+    """float64[n, b], for a target of the same space; raises :class:`EmbeddingError` when its blocks are others.
+
+    With ``centre`` the mean of all rows that say something is taken off first.
+    """
     if not matrix.rows:
         return np.zeros((0, len(target.blocks)))
     if matrix.blocks != target.blocks:
         raise EmbeddingError(f"the blocks of {target.name!r} are not those stored for its space; embed it again")
+    if centre:
+        telling = np.array([row.informative for row in matrix.rows])
+        return centred_cosines(target.vector, matrix.vectors, matrix.blocks, centre_of(matrix.vectors, telling))
     return block_cosines(target.vector, matrix.vectors, matrix.blocks, matrix.norms)
 
 

@@ -22,7 +22,12 @@ AtlasPath = Annotated[
     Path | None, typer.Option("--atlas", help="The atlas file (default: $TASKSPACE_ATLAS, else one for this user)")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Learner = Annotated[str | None, typer.Option(help="response, text or fisher (default: the atlas's, else response)")]
+Learner = Annotated[
+    str | None,
+    typer.Option(
+        help="response, text, fisher or tuned:prompt|prefix|lora|bitfit (default: the atlas's, else response)"
+    ),
+]
 Which = Annotated[
     str | None,
     typer.Option("--learner", help="Where there are several spaces: the learner of one, or the start of its id."),
@@ -33,6 +38,9 @@ PairColumn = Annotated[str | None, typer.Option("--text-pair", help="Column of t
 LabelColumn = Annotated[str | None, typer.Option("--label", help="Column of the label.")]
 Limit = Annotated[int, typer.Option(min=2, help="Rows to use of each data set: a sample stratified by label.")]
 Fusion = Annotated[str, typer.Option(help="How blocks are combined: mean or rrf (reciprocal ranks).")]
+Centre = Annotated[
+    bool, typer.Option("--centre", help="Take the mean of the space's embeddings off first, so that they differ more.")
+]
 Top = Annotated[int, typer.Option("-k", min=1, help="How many to print.")]
 
 

@@ -16,6 +16,7 @@ def near(
     atlas: o.AtlasPath = None,
     learner: o.Which = None,
     fusion: o.Fusion = "mean",
+    centre: o.Centre = False,
     include_self: Annotated[bool, typer.Option("--include-self", help="Leave NAME itself in.")] = False,
     as_json: o.AsJson = False,
 ) -> None:
@@ -24,6 +25,6 @@ def near(
 
     with Atlas(o.atlas_path(atlas), create=False) as store:
         ranking = store.near(
-            name, k=k, kind=o.checked_kind(kind), space=learner, fusion=fusion, include_self=include_self
+            name, k=k, kind=o.checked_kind(kind), space=learner, fusion=fusion, include_self=include_self, centre=centre
         )
     o.print_ranking(ranking, as_json=as_json)

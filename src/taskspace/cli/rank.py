@@ -18,6 +18,7 @@ def rank(
     atlas: o.AtlasPath = None,
     learner: o.Which = None,
     fusion: o.Fusion = "mean",
+    centre: o.Centre = False,
     text: o.TextColumn = None,
     text_pair: o.PairColumn = None,
     label: o.LabelColumn = None,
@@ -30,5 +31,5 @@ def rank(
 
     with Atlas(o.atlas_path(atlas), create=False) as store:
         what = target_of(store, target, text=text, text_pair=text_pair, label=label, limit=limit)
-        ranking = store.rank(what, k=k, kind=o.checked_kind(kind), space=learner, fusion=fusion)
+        ranking = store.rank(what, k=k, kind=o.checked_kind(kind), space=learner, fusion=fusion, centre=centre)
     o.print_ranking(ranking, as_json=as_json)

@@ -19,7 +19,7 @@ from taskspace.embedding import RECIPE
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from taskspace.surrogates import Encoder
+    from taskspace.surrogates import Surrogate
     from taskspace.task import Inputs
 
 Matrix = NDArray[np.float64]
@@ -46,7 +46,7 @@ class Coordinates:
         return (raw / self.scale - self.mean) @ self.directions
 
 
-def raw_features(surrogate: Encoder, inputs: Inputs, *, progress: bool = False) -> Matrix:
+def raw_features(surrogate: Surrogate, inputs: Inputs, *, progress: bool = False) -> Matrix:
     """float64[n, 3D]: what the row is about, and how its two texts relate.
 
     A pair (u, v) becomes [(u+v)/2, |u-v|, u*v] of the features of its two texts, encoded apart; a single

@@ -35,17 +35,19 @@ def full_diagonal(inputs: Any, grads: Any) -> Any:
 def squared_gradients(module: Any, square: Square) -> Generator[dict[str, Any]]:
     """While open, each backward pass adds every linear layer's ``square`` to the dict, by layer name.
 
-    Layers that no gradient reaches do not appear.
+    Layers that no gradient reaches do not appear, nor does the one that gives logits over the vocabulary: most models
+    tie it to their embeddings.
     """
-    torch = require("torch", extra="embed", why="learner 'fisher'")
     sums: dict[str, Any] = {}
+    batch = [0]
 
     def tap(name: str) -> Callable[[Any, Any, Any], None]:
         def forward(_: Any, args: Any, output: Any) -> None:
             seen = args[0].detach()
 
             def backward(grad: Any) -> None:
-                a, d = (x if x.dim() == 3 else x.unsqueeze(1) for x in (seen, grad))
+                # One example per row: of a pooled state there is one token, and some layers see all tokens in one row.
+                a, d = (x.reshape(batch[0], -1, x.shape[-1]) for x in (seen, grad))
                 part = square(a, d)
                 sums[name] = sums[name] + part if name in sums else part
 
@@ -55,16 +57,28 @@ def squared_gradients(module: Any, square: Square) -> Generator[dict[str, Any]]:
         return forward
 
     def open_graph(_: Any, __: Any, output: Any) -> None:
+        batch[0] = len(output)
         output.requires_grad_()
 
-    handles = [module.get_input_embeddings().register_forward_hook(open_graph)]
-    handles += [
-        layer.register_forward_hook(tap(name))
-        for name, layer in module.named_modules()
-        if isinstance(layer, torch.nn.Linear)
-    ]
+    handles = [part.get_input_embeddings().register_forward_hook(open_graph) for part in _stacks(module)]
+    handles += [layer.register_forward_hook(tap(name)) for name, layer in linear_layers(module).items()]
     try:
         yield sums
     finally:
         for handle in handles:
             handle.remove()
+
+
+def linear_layers(module: Any) -> dict[str, Any]:
+    """By name, all that multiply by a matrix (GPT-2 has a transposed kind of its own) but the output embeddings."""
+    torch = require("torch", extra="embed", why="learner 'fisher'")
+    transposed = require("transformers.pytorch_utils", extra="embed", why="learner 'fisher'").Conv1D
+    heads = getattr(module, "get_output_embeddings", lambda: None)()
+    found = {n: layer for n, layer in module.named_modules() if isinstance(layer, torch.nn.Linear | transposed)}
+    return {name: layer for name, layer in found.items() if layer is not heads}
+
+
+def _stacks(module: Any) -> list[Any]:
+    """Where tokens become vectors: in an encoder-decoder on both sides."""
+    both = getattr(getattr(module, "config", None), "is_encoder_decoder", False)
+    return [module.get_encoder(), module.get_decoder()] if both else [module]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from taskspace.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from taskspace.learners._evidence import Evidence
-    from taskspace.surrogates import Encoder
+    from taskspace.surrogates import Surrogate
     from taskspace.task import Pool
 
 
@@ -29,7 +29,7 @@ def require_at_least(least: int, **given: Any) -> None:
 class Ground:
     """What everything in a space shares: the surrogate, the pool and the seed."""
 
-    surrogate: Encoder
+    surrogate: Surrogate
     pool: Pool
     seed: int
     progress: bool = False
@@ -47,6 +47,13 @@ class Embed(Protocol):
     """A learner at work in one space."""
 
     def __call__(self, evidence: Evidence) -> Learned: ...
+
+
+@runtime_checkable
+class EmbedsMany(Embed, Protocol):
+    """One that learns several tasks in the same batches, each as if it were alone."""
+
+    def many(self, evidences: Sequence[Evidence]) -> list[Learned]: ...
 
 
 class Learner(Protocol):
@@ -68,3 +75,11 @@ class Learner(Protocol):
     def bind(self, ground: Ground) -> Embed:
         """Do once what the whole space shares."""
         ...
+
+
+@runtime_checkable
+class LearnsMany(Learner, Protocol):
+    """A learner whose ``bind`` gives one that :class:`EmbedsMany`, best ``at_once`` of them."""
+
+    @property
+    def at_once(self) -> int: ...

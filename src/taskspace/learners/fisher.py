@@ -13,16 +13,18 @@ import numpy as np
 
 from taskspace._extras import require
 from taskspace.errors import DataError, SettingError
-from taskspace.learners._curvature import full_diagonal, row_pooled, squared_gradients
-from taskspace.learners._evidence import Evidence
+from taskspace.learners._curvature import full_diagonal, linear_layers, row_pooled, squared_gradients
 from taskspace.learners._head import Head, Matrix, fit_head, standardised
 from taskspace.learners._learner import Embed, Ground, Learned, require_at_least
-from taskspace.surrogates import Encoder, masked_mean
+from taskspace.learners._writing import writing_diagonal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
+
+    from taskspace.learners._evidence import Evidence
+    from taskspace.surrogates import Surrogate
 
 _LABELS = ("empirical", "sampled", "exact")
 _POOLINGS = ("rows", "full")
@@ -33,7 +35,11 @@ _FEW = 10
 
 @dataclass(frozen=True)
 class Fisher:
-    """Diagonal Fisher of the encoder's linear layers under a fitted linear head.
+    """Diagonal Fisher of the surrogate's linear layers under a fitted linear head, or of its own writing.
+
+    Classes and numbers are told from the surrogate's mean last-layer state by a head that is fitted first; target
+    texts are what an encoder-decoder or decoder writes itself (encoders refuse them).  The head is no part of the
+    vector, nor are embeddings and the layer that gives logits over the vocabulary.
 
     ``labels``: ``"empirical"`` squares gradients of the given labels (soft answers are summed over, or
     drawn from where there are more than 10 classes), ``"sampled"`` of labels drawn from the model,
@@ -71,15 +77,8 @@ class Fisher:
 
 
 def _embed(learner: Fisher, ground: Ground, evidence: Evidence) -> Learned:
-    if evidence.kind == "targets":
-        raise DataError("learner 'fisher' takes classes or numbers, and these labels are texts; use learner='response'")
-    some = _subset(evidence, learner.rows, ground.seed)
-    values = standardised(some.values, some.weights) if some.kind == "numbers" else some.values
-    head = fit_head(_pooled(ground.surrogate, some), values, some.weights, some.kind)
-    squares = fisher_diagonal(
-        ground.surrogate, some, values, head,
-        labels=learner.labels, pooling=learner.pooling, seed=ground.seed, progress=ground.progress,
-    )  # fmt: skip
+    some = evidence.sample(learner.rows, ground.seed)
+    squares = _squares(learner, ground, some)
     # Where the answers never vary, what is left in the head is rounding.
     roots = {name: np.sqrt(square) * some.varies for name, square in squares.items()}
     if learner.pooling == "full":
@@ -89,8 +88,36 @@ def _embed(learner: Fisher, ground: Ground, evidence: Evidence) -> Learned:
     return Learned(blocks, {"rows": len(some), "informative": size > 0, "trace": size**2})
 
 
+def _squares(learner: Fisher, ground: Ground, some: Evidence) -> dict[str, NDArray[np.float64]]:
+    """Through a fitted head, or through the surrogate's own writing where the answers are texts."""
+    surrogate = ground.surrogate
+    how: dict[str, Any] = {
+        "labels": learner.labels, "pooling": learner.pooling, "seed": ground.seed, "progress": ground.progress,
+    }  # fmt: skip
+    if some.kind == "targets":
+        _require_writing(surrogate, learner.labels)
+        return writing_diagonal(surrogate, some, **how)
+    values = standardised(some.values, some.weights) if some.kind == "numbers" else some.values
+    head = fit_head(_pooled(surrogate, some), values, some.weights, some.kind)
+    squares = fisher_diagonal(surrogate, some, values, head, **how)
+    return squares if surrogate.kind != "encoder-decoder" else _unmoved(surrogate, learner.pooling) | squares
+
+
+def _require_writing(surrogate: Surrogate, labels: str) -> None:
+    if surrogate.kind == "encoder":
+        raise DataError("learner 'fisher' takes classes or numbers, and these labels are texts; use learner='response'")
+    if labels == "exact":
+        raise DataError("labels='exact' sums over all answers, and texts have no end of them; say empirical or sampled")
+
+
+def _unmoved(surrogate: Surrogate, pooling: str) -> dict[str, NDArray[np.float64]]:
+    """Zeros for every layer: a head on the encoder does not reach the decoder, and one space has one layout."""
+    shapes = {name: tuple(layer.weight.shape) for name, layer in linear_layers(surrogate.module).items()}
+    return {name: np.zeros(shape if pooling == "full" else shape[0]) for name, shape in shapes.items()}
+
+
 def fisher_diagonal(
-    surrogate: Encoder,
+    surrogate: Surrogate,
     evidence: Evidence,
     values: Matrix,
     head: Head,
@@ -146,19 +173,18 @@ def _draw(chances: Matrix, draws: NDArray[np.float64]) -> NDArray[np.int64]:
     return (draws[:, None] * steps[:, -1:] >= steps).sum(axis=1).clip(max=chances.shape[1] - 1)
 
 
-def _states(surrogate: Encoder, evidence: Evidence, *, progress: bool = False) -> Iterator[tuple[list[int], Any]]:
+def _states(surrogate: Surrogate, evidence: Evidence, *, progress: bool = False) -> Iterator[tuple[list[int], Any]]:
     """Mean last-layer states [rows, hidden] of each batch; a pair is read jointly, as in fine-tuning."""
     from tqdm.auto import tqdm
 
     inputs = evidence.inputs
     with tqdm(total=len(inputs), desc="fisher", unit="text", disable=not progress, leave=False) as bar:
         for rows, tensors in surrogate.batches(inputs.texts, inputs.pairs):
-            last = surrogate.module(**tensors).last_hidden_state
-            yield rows, masked_mean(last, tensors["attention_mask"])[: len(rows)]
+            yield rows, surrogate.pooled(tensors)[: len(rows)]
             bar.update(len(rows))
 
 
-def _pooled(surrogate: Encoder, evidence: Evidence) -> Matrix:
+def _pooled(surrogate: Surrogate, evidence: Evidence) -> Matrix:
     """float64[n, hidden] for the head: from the feature cache for single texts, else by a forward pass."""
     if surrogate.reads_last_layer and not evidence.inputs.is_pair.any():
         return surrogate.last_layer(surrogate.features(evidence.inputs.texts)).astype(np.float64)
@@ -168,16 +194,6 @@ def _pooled(surrogate: Encoder, evidence: Evidence) -> Matrix:
         for rows, states in _states(surrogate, evidence):
             out[rows] = states.double().cpu().numpy()
     return out
-
-
-def _subset(evidence: Evidence, rows: int, seed: int) -> Evidence:
-    if len(evidence) <= rows:
-        return evidence
-    keep = np.sort(np.random.default_rng(seed).permutation(len(evidence))[:rows])
-    weights, values = evidence.weights[keep], evidence.values[keep]
-    if evidence.kind == "classes":
-        values = values[:, values.any(axis=0)]  # of thousands of classes, those that are left
-    return Evidence(evidence.inputs.take(keep), values, weights / weights.sum(), evidence.kind)
 
 
 def count_sketch(values: NDArray[np.float64], size: int, name: str, seed: int) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from taskspace.learners._evidence import Evidence
-    from taskspace.surrogates import Encoder
+    from taskspace.surrogates import Surrogate
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Text:
         return embed
 
 
-def _mean_text(surrogate: Encoder, evidence: Evidence, *, progress: bool) -> Learned:
+def _mean_text(surrogate: Surrogate, evidence: Evidence, *, progress: bool) -> Learned:
     if not len(evidence):
         raise DataError("there are no answered texts to take the mean of; check the labels or the labeler")
     inputs = evidence.inputs

@@ -6,7 +6,7 @@ from taskspace.ranking._rank import Candidate, order, rank
 from taskspace.ranking._ranking import Hit, Ranking
 from taskspace.ranking.fusion import fuse
 from taskspace.ranking.metrics import chance, hit_at, ndcg, regret_at, spearman
-from taskspace.ranking.similarity import block_cosines, block_norms
+from taskspace.ranking.similarity import block_cosines, block_norms, centre_of, centred_cosines
 
 __all__ = [
     "Candidate",
@@ -14,6 +14,8 @@ __all__ = [
     "Ranking",
     "block_cosines",
     "block_norms",
+    "centre_of",
+    "centred_cosines",
     "chance",
     "fuse",
     "hit_at",

@@ -10,7 +10,7 @@ import numpy as np
 from taskspace.errors import SettingError
 from taskspace.ranking._ranking import Hit, Ranking
 from taskspace.ranking.fusion import fusion_named
-from taskspace.ranking.similarity import block_cosines
+from taskspace.ranking.similarity import block_cosines, centre_of, centred_cosines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +26,7 @@ _MEANINGS = {
     "response": "cosine (linear CKA of the answer functions)",
     "fisher": "cosine of the Fisher diagonals",
     "text": "cosine of the mean text features",
+    "tuned": "cosine of what tuning changed",
 }
 
 
@@ -51,8 +52,12 @@ def rank(
     k: int | None = None,
     fusion: str = "mean",
     include_self: bool = False,
+    centre: bool = False,
 ) -> Ranking:
     """Order ``candidates`` by cosine with ``target``, the components combined by ``fusion`` ("mean" or "rrf").
+
+    With ``centre`` the mean of the candidates that say something is taken off all vectors first: what all tasks have
+    in common no longer counts.
 
     The target itself (same kind, and same content or name) is left out unless ``include_self``; what
     says nothing scores 0 and stands last; ties go by name.  The ranking's notes tell each of these.
@@ -63,6 +68,10 @@ def rank(
     chosen = list(candidates)
     for candidate in chosen:
         target.space.require_same(candidate.space)
+    if centre and chosen:
+        vectors, telling = np.stack([c.vector for c in chosen]), np.array([c.informative for c in chosen])
+        cosines = centred_cosines(target.vector, vectors, target.blocks, centre_of(vectors, telling))
+        return order(target, chosen, cosines, k=k, fusion=fusion, include_self=include_self, centred=int(telling.sum()))
     rows = [block_cosines(target.vector, candidate.vector[None], target.blocks) for candidate in chosen]
     cosines = np.concatenate(rows) if rows else np.zeros((0, len(target.blocks)))
     return order(target, chosen, cosines, k=k, fusion=fusion, include_self=include_self)
@@ -76,8 +85,12 @@ def order(
     k: int | None = None,
     fusion: str = "mean",
     include_self: bool = False,
+    centred: int = 0,
 ) -> Ranking:
-    """The ranking for ``cosines`` float64[n, b], one row per candidate; see :func:`rank`."""
+    """The ranking for ``cosines`` float64[n, b], one row per candidate; see :func:`rank`.
+
+    ``centred`` says of how many embeddings the mean was taken off first.
+    """
     if k is not None and k < 1:
         raise SettingError(f"k is {k}; ask for at least 1 candidate")
     combine = fusion_named(fusion)
@@ -94,9 +107,10 @@ def order(
         *_note_left_out([candidates[i].name for i, same in enumerate(itself) if same and not include_self]),
         *_note_silent([candidates[i].name for i in silent]),
         *_note_ties([(scored[i], candidates[i].name) for i in telling], len(shown)),
+        *_note_few(centred),
     ]
     hits = tuple(_hit(candidates[i], scored.get(i, 0.0), place) for place, i in enumerate(shown, 1))
-    return Ranking(target.name, hits, _measure(target, fusion), tuple(notes))
+    return Ranking(target.name, hits, _measure(target, fusion, centred), tuple(notes))
 
 
 def _is_target(candidate: Candidate, target: TaskEmbedding) -> bool:
@@ -108,8 +122,11 @@ def _hit(candidate: Candidate, score: float, place: int) -> Hit:
     return Hit(candidate.name, candidate.kind, score, candidate.provenance, candidate.content, place)
 
 
-def _measure(target: TaskEmbedding, fusion: str) -> str:
-    what = _MEANINGS.get(target.space.learner, "cosine")
+def _measure(target: TaskEmbedding, fusion: str, centred: int) -> str:
+    learner = target.space.learner
+    what = _MEANINGS.get(learner, _MEANINGS.get(learner.partition(":")[0], "cosine"))
+    if centred:
+        what = f"{what}, centred over {centred} embeddings"
     parts = len(target.blocks)
     if fusion == "rrf":
         what = f"sum of 1 / (60 + rank) over {parts} {'component' if parts == 1 else 'components'}, ranked by {what}"
@@ -142,6 +159,11 @@ def _note_ties(ordered: list[tuple[float, str]], shown: int) -> list[str]:
             notes.append(f"tie at {score:.4f}, ordered by name: {_listed(names)}")
         place += len(names)
     return notes if len(notes) <= 3 else [*notes[:3], f"{len(notes) - 3} more ties, ordered by name"]
+
+
+def _note_few(centred: int) -> list[str]:
+    """The mean of a few is mostly themselves: of two, each is the other's opposite."""
+    return [f"centred over {centred} embeddings only; their own mean is mostly themselves"] if 0 < centred < 5 else []
 
 
 def _listed(names: list[str]) -> str:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from taskspace.surrogates._encoder import Encoder, load_surrogate, masked_mean
 from taskspace.surrogates._locate import DEFAULT_SURROGATE, Located, locate
+from taskspace.surrogates._shape import ModelKind
+from taskspace.surrogates._surrogate import Surrogate, load_surrogate, masked_mean
+from taskspace.surrogates._written import SILENT, written_batches
 
-__all__ = ["DEFAULT_SURROGATE", "Encoder", "Located", "load_surrogate", "locate", "masked_mean"]
+__all__ = [
+    "DEFAULT_SURROGATE",
+    "SILENT",
+    "Located",
+    "ModelKind",
+    "Surrogate",
+    "load_surrogate",
+    "locate",
+    "masked_mean",
+    "written_batches",
+]

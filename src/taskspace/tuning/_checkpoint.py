@@ -64,6 +64,7 @@ def _identity(run: Training) -> dict[str, Any]:
     return {
         "backbone": run.bank.backbone.identity.to_dict(),
         "part": type(run.bank.tuned.part).__name__,
+        "start": run.start,
         "recipe": run.recipe.to_dict(),
         "jobs": [_digest(job) for job in run.jobs],
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from taskspace.errors import SettingError
-from taskspace.labels import Classes, Numbers, Targets
+from taskspace.labels import Classes, Numbers
 from taskspace.tuning.examples import Verbaliser, labelled, number_of, plain, verbalised
 from taskspace.tuning.metrics import best_metric_for, metric_named
 
@@ -42,8 +42,9 @@ def evaluate(
 ) -> NDArray[np.float64]:
     """float64[len(owners)]: the metric of each bank row on the labelled rows of ``task``.
 
-    Classes, and numbers that are written, are answered by the likeliest answer as a whole, numbers of a head as they
-    are, free text by greedy generation of up to ``max_tokens`` tokens.  The metric is by default the task's own.
+    Classes, and numbers among known answers, are answered by the likeliest answer as a whole, numbers of a head as
+    they are; free text and other numbers are written greedily, in up to ``max_tokens`` tokens.  The metric is by
+    default the task's own.
 
     Raises :class:`SettingError` for a metric of another kind of labels.
     """
@@ -72,11 +73,11 @@ def _said(
 ) -> list[list[Any]]:
     """Per bank row what it answers, in the form of the truth."""
     if examples.kind == "targets" and not examples.answers:
-        return [bank.generate(examples, owner, max_length=max_length, max_tokens=max_tokens) for owner in owners]
+        read = number_of if task.kind == "numbers" else str
+        written = (bank.generate(examples, each, max_length=max_length, max_tokens=max_tokens) for each in owners)
+        return [[read(text) for text in texts] for texts in written]
     scores = bank.scores(examples, owners, max_length=max_length)
     if examples.kind == "numbers":
         return scores[:, :, 0].tolist()
     names = task.label_names or [number_of(answer) for answer in examples.answers]
-    if isinstance(task.stated_labels, Targets):
-        names = examples.answers
     return [[names[place] for place in row] for row in scores.argmax(2)]

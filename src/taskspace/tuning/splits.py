@@ -44,14 +44,7 @@ class Splits:
     test: Task
 
     def __post_init__(self) -> None:
-        for name, part in reversed(self._named()[1:]):
-            if (part.kind, part.label_names) != (self.train.kind, self.train.label_names):
-                raise DataError(
-                    f"the {name} split has {_labels_of(part)} but the training split {_labels_of(self.train)}; "
-                    "give both the same labels in the same order, as split() does"
-                )
-        for (later, theirs), (earlier, mine) in combinations(reversed(self._named()), 2):
-            _require_apart(earlier, mine, later, theirs)
+        _require_sound(self._named())
 
     def _named(self) -> list[tuple[str, Task]]:
         """The parts that there are, by name."""
@@ -105,6 +98,40 @@ def split(
     return Splits(train, drawn, test)
 
 
+def held_out(
+    task: Task,
+    *,
+    validation: Task | float | None = None,
+    test: Task | None = None,
+    shots: int | None = None,
+    seed: int = 0,
+    overlap: Overlap = "refuse",
+) -> tuple[Task, Task | None, Task | None]:
+    """Rows to learn from, rows to choose the checkpoint by, and rows to test on; no two of them share a row.
+
+    What is given is taken as it is, but for its order of classes.  ``shots`` rows are drawn to learn from
+    (:func:`k_shot`); a share as ``validation`` is taken out of those (:func:`validation_within`).  ``overlap`` as in
+    :func:`split`.
+    """
+    if overlap not in ("refuse", "drop"):
+        raise SettingError(f"overlap={overlap!r} is not known; say 'refuse' or 'drop'")
+    given = {"validation": validation, "test": test}
+    named = {name: labelled(part) for name, part in given.items() if isinstance(part, Task)}
+    train, *others = _aligned([labelled(task), *named.values()])
+    parts = dict(zip(named, others, strict=True))
+    if overlap == "drop" and parts:
+        train = _without(train, others)
+        if len(others) == 2:
+            parts["validation"] = _without(parts["validation"], [parts["test"]])
+    if shots is not None:
+        train = k_shot(train, shots, seed)
+    if isinstance(validation, int | float):
+        train, drawn = validation_within(train, validation, seed)
+        parts = {"validation": drawn, **parts}
+    _require_sound([("training", train), *parts.items()])
+    return train, parts.get("validation"), parts.get("test")
+
+
 def k_shot(task: Task, k: int, seed: int) -> Task:
     """``k`` distinct rows in total, classes by their shares (largest remainder) and at least one row each.
 
@@ -141,6 +168,19 @@ def validation_within(task: Task, share: float, seed: int) -> tuple[Task, Task]:
     """
     task = labelled(task)
     return parted(task, share_of(task, share), seed)
+
+
+def _require_sound(named: Sequence[tuple[str, Task]]) -> None:
+    """Raise :class:`DataError` where later parts differ from the first in their labels, or two share a row."""
+    first = named[0][1]
+    for name, part in reversed(named[1:]):
+        if (part.kind, part.label_names) != (first.kind, first.label_names):
+            raise DataError(
+                f"the {name} split has {_labels_of(part)} but the training split {_labels_of(first)}; "
+                "give both the same labels in the same order, as split() does"
+            )
+    for (later, theirs), (earlier, mine) in combinations(reversed(named), 2):
+        _require_apart(earlier, mine, later, theirs)
 
 
 def _shared(task: Task, others: Iterable[Task]) -> list[int]:

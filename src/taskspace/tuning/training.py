@@ -10,7 +10,7 @@ import numpy as np
 from taskspace.errors import DataError, SettingError
 from taskspace.tuning import _checkpoint
 from taskspace.tuning.adamw import RowAdamW
-from taskspace.tuning.bank import snapshot
+from taskspace.tuning.bank import digest, snapshot
 from taskspace.tuning.schedule import height, picks
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Job:
     """What one bank row learns from, and what chooses its best state: without any, the last state is kept.
 
-     Several sets of examples are a mixture, drawn from as one.  ``seed`` sets the order of the examples; ``batch``
+    Several sets of examples are a mixture, drawn from as one.  ``seed`` sets the order of the examples; ``batch``
     takes the place of the recipe's.
     """
 
@@ -115,6 +115,7 @@ class Training:
         self.rows = RowAdamW(bank.parameters, decay=recipe.decay, clip=recipe.clip)
         self.common = RowAdamW(bank.shared, decay=recipe.decay, clip=recipe.clip)
         self.best = snapshot(bank.parameters)
+        self.start = digest({**bank.parameters, **bank.shared})
         prepared = [[_prepared(bank, sets, recipe) for sets in job.sets] for job in jobs]
         self._train = [train for train, _ in prepared]
         self._validation = [validation for _, validation in prepared]
