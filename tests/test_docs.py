@@ -46,7 +46,7 @@ def workplace(tmp_path, tiny_encoder, tiny_decoder, tiny_classifier, shared_home
     def found(surrogate, *, revision=None):
         return tiny if surrogate == DEFAULT_SURROGATE else locate(surrogate, revision=revision)
 
-    monkeypatch.setattr("taskspace.surrogates._encoder.locate", found)
+    monkeypatch.setattr("taskspace.surrogates._surrogate.locate", found)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("TASKSPACE_ATLAS", "unsaid.db")  # so that an `export` of the page is undone
     folder = tmp_path / "work"

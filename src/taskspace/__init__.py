@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from taskspace.atlas import Atlas
     from taskspace.embedding import SpaceId, TaskEmbedding
     from taskspace.labelers.prompts import Prompt
+    from taskspace.prompting.bank import PromptBank
     from taskspace.prompting.choosing import choose_prompt
+    from taskspace.prompting.soft import PromptVector, SoftPrompt
     from taskspace.ranking import Hit, Ranking
     from taskspace.space import Space
     from taskspace.task import Pool, Task
@@ -25,7 +27,10 @@ __all__ = [
     "Hit",
     "Pool",
     "Prompt",
+    "PromptBank",
+    "PromptVector",
     "Ranking",
+    "SoftPrompt",
     "Space",
     "SpaceId",
     "Task",
@@ -41,7 +46,10 @@ _HOMES = {
     "Hit": "taskspace.ranking",
     "Pool": "taskspace.task",
     "Prompt": "taskspace.labelers.prompts",
+    "PromptBank": "taskspace.prompting.bank",
+    "PromptVector": "taskspace.prompting.soft",
     "Ranking": "taskspace.ranking",
+    "SoftPrompt": "taskspace.prompting.soft",
     "Space": "taskspace.space",
     "SpaceId": "taskspace.embedding",
     "Task": "taskspace.task",

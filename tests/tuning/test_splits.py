@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from taskspace.errors import DataError, SettingError
 from taskspace.labels import Classes
 from taskspace.task import Task, plain_letters
-from taskspace.tuning.splits import LARGE, Splits, k_shot, split, validation_within
+from taskspace.tuning.splits import LARGE, Splits, held_out, k_shot, split, validation_within
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data" / "tasks"
 LABELS = st.lists(st.sampled_from("aaaabbc"), min_size=2, max_size=60)
@@ -359,3 +359,56 @@ def test_files_of_one_task_read_apart():
     parts = split(train, test, seed=0)
     assert parts.test.label_names == train.label_names
     assert rows(parts.validation, parts.test) == rows(test)
+
+
+# what is held out while one prompt is tuned
+
+
+def test_a_share_is_taken_out_of_the_shots():
+    task, test = task_of(["a", "b"] * 20), task_of(["a", "b"] * 3, word="other")
+    train, held, rest = held_out(task, validation=0.25, test=test, shots=8, seed=4)
+    assert rows(train, held) == rows(k_shot(task, 8, 4))
+    assert (counts(held), rows(rest)) == ({"a": 1, "b": 1}, rows(test))
+
+
+def test_nothing_is_held_out_unless_asked_for():
+    task = task_of(["a", "b", None])
+    train, held, rest = held_out(task)
+    assert (rows(train), held, rest) == (rows(task.take([0, 1])), None, None)
+
+
+def test_parts_of_one_task_count_their_classes_alike():
+    train, held, rest = held_out(
+        task_of(["b", "a"]), validation=task_of(["c"], word="one"), test=task_of(["a"], word="two")
+    )
+    assert train.label_names == held.label_names == rest.label_names
+    assert [counts(part) for part in (train, held, rest)] == [{"a": 1, "b": 1}, {"c": 1}, {"a": 1}]
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "says"),
+    [
+        ("text", "one", "training rows also stand in the validation split"),
+        ("one", "text", "training rows also stand in the test split"),
+        ("one", "ONE", "validation rows also stand in the test split"),
+    ],
+)
+def test_parts_that_share_rows_are_refused_or_lose_them(validation, test, says, one_sentence):
+    task = task_of(["a", "b"] * 4)
+    parts = {
+        "validation": task_of(["a", "b"] * 2, word=validation),
+        "test": task_of(["a", "b"], word=test),
+    }
+    with pytest.raises(DataError, match=says) as told:
+        held_out(task, **parts)
+    assert one_sentence(told.value)
+    train, held, rest = held_out(task, **parts, overlap="drop")
+    plain = [{plain_letters(text) for text in part.texts} for part in (train, held, rest)]
+    assert not (plain[0] & plain[1] or plain[0] & plain[2] or plain[1] & plain[2])
+    assert rows(rest) == rows(parts["test"])
+
+
+def test_overlap_is_refuse_or_drop(one_sentence):
+    with pytest.raises(SettingError, match="'refuse' or 'drop'") as told:
+        held_out(task_of(["a", "b"]), overlap="keep")
+    assert one_sentence(told.value)

@@ -14,6 +14,7 @@ from taskspace.cli.doctor import doctor
 from taskspace.cli.embed import embed
 from taskspace.cli.export import export
 from taskspace.cli.near import near
+from taskspace.cli.prompt._verbs import prompt
 from taskspace.cli.rank import rank
 from taskspace.cli.remove import remove
 from taskspace.cli.show import show
@@ -50,4 +51,5 @@ def about(
 for verb in (embed, rank, near, choose_prompt, show, remove, export, doctor, demo):
     app.command()(ended_early()(verb))  # around the verb itself, since typer has other ends for these errors
 
-app.add_typer(bench)
+for word in (prompt, bench):
+    app.add_typer(word)

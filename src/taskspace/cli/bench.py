@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from taskspace.cli import _options as o
+from taskspace.cli._group import group
 from taskspace.errors import SettingError
-from taskspace.surrogates import DEFAULT_SURROGATE
-
-bench = typer.Typer(name="bench", help="Studies that measure the methods on tasks of your own.", no_args_is_help=True)
-
-
-@bench.callback()
-def about() -> None:
-    """Studies that measure the methods on tasks of your own."""
 
 
 def tpv(
@@ -25,7 +18,9 @@ def tpv(
     sources: Annotated[str, typer.Option(help="Source tasks by folder name: sst2,trec,…")],
     targets: Annotated[str, typer.Option(help="Each target with the two sources that start it: imdb=sst2+yelp,…")],
     out: Annotated[Path, typer.Option(help="Where runs, prompts, tables and figures go; an unfinished study goes on.")],
-    model: Annotated[str, typer.Option(help="The frozen backbone: a Hub id or folder.")] = DEFAULT_SURROGATE,
+    model: Annotated[
+        str | None, typer.Option(help="The frozen model: a Hub id or folder (default: all-MiniLM-L6-v2).")
+    ] = None,
     inits: Annotated[int, typer.Option(min=1, help="Initialisations each source is tuned from.")] = 3,
     shots: Annotated[str, typer.Option(help="Training examples in total, for each few-shot run.")] = "0,10,50,100,500",
     methods: Annotated[str | None, typer.Option(help="Few-shot methods (default: all).")] = None,
@@ -51,6 +46,7 @@ def tpv(
     from taskspace.prompting.study import Plan, run_study, study_data, write_report
     from taskspace.prompting.study.plan import FEW_SHOT, SOURCES
     from taskspace.prompting.transfer import METHODS
+    from taskspace.surrogates import DEFAULT_SURROGATE
     from taskspace.tuning.backbones import load_backbone
 
     every = {"batch": batch, "rate": rate, "max_length": max_length}
@@ -69,14 +65,22 @@ def tpv(
         parts=_words(parts),
     )
     splits = study_data(data, [*plan.sources, *plan.targets], validation=validation, test=test, seed=seed)
-    run_study(plan, splits, load_backbone(model, device=device), out, tell=o.say)
+    run_study(plan, splits, load_backbone(model or DEFAULT_SURROGATE, device=device), out, tell=o.say)
     report = write_report(out)
     if as_json:
-        from taskspace.prompting.study import claims
-
-        o.print_json({"report": str(report), "claims": [vars(claim) for claim in claims(out)]})
+        o.print_json({"report": str(report), "claims": _claims(out)})
     else:
         typer.echo(report.read_text(encoding="utf-8"))
+
+
+def _claims(out: Path) -> list[dict[str, Any]]:
+    """What the report's first table says."""
+    from taskspace.prompting.study import claims, read_prompts, read_runs
+    from taskspace.prompting.study.runs import NAME, of_main_metric
+
+    runs = of_main_metric(read_runs(out / NAME))
+    prompts = read_prompts(out, list(dict.fromkeys(run.task for run in runs)))
+    return [vars(claim) for claim in claims(runs, prompts)]
 
 
 def _words(given: str) -> tuple[str, ...]:
@@ -103,4 +107,4 @@ def _pairs(given: str) -> dict[str, tuple[str, str]]:
     return found
 
 
-bench.command()(tpv)
+bench = group("bench", "Studies that measure the methods on tasks of your own.", {"tpv": tpv})

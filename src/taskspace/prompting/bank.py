@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from taskspace.prompting.soft import SoftPrompt
 from taskspace.prompting.soft._tables import same_backbone
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,13 +25,17 @@ if TYPE_CHECKING:
     from taskspace.tuning.recipe import Recipe
     from taskspace.tuning.training import Job, Outcome
 
+Wording: TypeAlias = "Verbaliser | Callable[[Task], Verbaliser]"
+"""How rows are put to a model, or how to say it for a task."""
+
 
 @final
 class PromptBank:
     """K prompts of m tokens in front of one frozen model; rows of a batch may belong to different prompts.
 
     A value: tuning gives a new bank.  ``model`` is a Hub id, a folder or a loaded backbone, ``options`` go to
-    :func:`taskspace.tuning.backbones.load_backbone`; texts are read up to ``max_length`` tokens.
+    :func:`taskspace.tuning.backbones.load_backbone`; texts are read up to ``max_length`` tokens.  ``verbaliser`` says
+    how rows are put to the model, or how to say it for a task.
 
     Raises :class:`PromptError` for prompts of another backbone or of several lengths.
     """
@@ -42,7 +46,7 @@ class PromptBank:
         prompts: Sequence[SoftPrompt],
         *,
         max_length: int = 256,
-        verbaliser: Verbaliser | None = None,
+        verbaliser: Wording | None = None,
         **options: Any,
     ) -> None:
         from taskspace.tuning.backbones import load_backbone
@@ -51,7 +55,7 @@ class PromptBank:
         self.prompts = tuple(prompts)
         self.max_length = max_length
         self._verbaliser = verbaliser
-        _require_fitting(self.prompts, self.backbone)
+        require_fitting(self.prompts, self.backbone)
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -82,9 +86,13 @@ class PromptBank:
         bank = self.engine()
         outcomes = train(bank, jobs, recipe, folder=folder, progress=progress)
         states = [bank.state(row)["tokens"] for row in range(len(self))]
-        rows = zip(self.prompts, states, tasks, outcomes, strict=True)
-        tuned = [_tuned(prompt, tokens, task, recipe, outcome) for prompt, tokens, task, outcome in rows]
-        return self.holding([replace(prompt, backbone=self.backbone.identity) for prompt in tuned])
+        about = [_about(*each, recipe) for each in zip(self.prompts, tasks, jobs, outcomes, strict=True)]
+        return self.holding(
+            [
+                SoftPrompt(tokens, self.backbone.identity, task.name, prompt.tokens, (task.name,), said)
+                for prompt, tokens, task, said in zip(self.prompts, states, tasks, about, strict=True)
+            ]
+        )
 
     def holding(self, prompts: Sequence[SoftPrompt]) -> PromptBank:
         """The same backbone with other prompts."""
@@ -98,7 +106,7 @@ class PromptBank:
         from taskspace.tuning.evaluation import evaluate
 
         return evaluate(
-            self.engine(), task, range(len(self)), metric=metric, verbaliser=self._verbaliser,
+            self.engine(), task, range(len(self)), metric=metric, verbaliser=self._wording(task),
             max_length=self.max_length, max_tokens=max_tokens,
         )  # fmt: skip
 
@@ -119,7 +127,10 @@ class PromptBank:
         held = [None] * len(tasks) if validation is None else list(validation)
         orders = [0] * len(tasks) if seeds is None else list(seeds)
         if not len(tasks) == len(held) == len(orders) == len(self):
-            raise SettingError(f"{len(tasks)} tasks for {len(self)} prompts; give a task and a seed for each")
+            raise SettingError(
+                f"{len(tasks)} tasks, {len(held)} validation tasks and {len(orders)} seeds for {len(self)} prompts;"
+                " give one of each for every prompt"
+            )
         return [
             Job(self._worded(task), () if other is None else self._worded(other), seed=seed)
             for task, other, seed in zip(tasks, held, orders, strict=True)
@@ -128,7 +139,10 @@ class PromptBank:
     def _worded(self, task: Task) -> Any:
         from taskspace.tuning.evaluation import worded
 
-        return worded(self.backbone, task, self._verbaliser)
+        return worded(self.backbone, task, self._wording(task))
+
+    def _wording(self, task: Task) -> Verbaliser | None:
+        return self._verbaliser(task) if callable(self._verbaliser) else self._verbaliser
 
     def engine(self) -> Bank:
         """The prompts as trainable rows, copies of their own."""
@@ -138,17 +152,17 @@ class PromptBank:
         return Bank(self.backbone, Prompts(self.backbone, np.stack([prompt.tokens for prompt in self.prompts])))
 
 
-def _tuned(prompt: SoftPrompt, tokens: NDArray[np.float32], task: Task, recipe: Recipe, outcome: Outcome) -> SoftPrompt:
-    """The prompt after tuning; where it began is its init, and what that was is in the provenance."""
-    about = {
-        "recipe": recipe.to_dict(), "steps": outcome.steps, "kept": outcome.kept, "rows": len(task),
+def _about(prompt: SoftPrompt, task: Task, job: Job, outcome: Outcome, recipe: Recipe) -> dict[str, Any]:
+    """How a prompt was tuned, as plain JSON values; ``prompt`` is what it began as."""
+    return {
+        "recipe": recipe.to_dict(), "seed": job.seed, "steps": outcome.steps, "kept": outcome.kept, "rows": len(task),
         "task": task.fingerprint, "init": prompt.fingerprint, "began_as": prompt.name, "taskspace": __version__,
         "validation": [list(pair) for pair in outcome.validation],
     }  # fmt: skip
-    return SoftPrompt(tokens, prompt.backbone, task.name, init=prompt.tokens, tasks=(task.name,), provenance=about)
 
 
-def _require_fitting(prompts: Sequence[SoftPrompt], backbone: Backbone) -> None:
+def require_fitting(prompts: Sequence[SoftPrompt], backbone: Backbone) -> None:
+    """Raise :class:`PromptError` for no prompts, for those of another backbone, and for those of several lengths."""
     if not prompts:
         raise PromptError("a bank needs prompts; give one at least")
     for prompt in prompts:

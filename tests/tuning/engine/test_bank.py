@@ -55,6 +55,22 @@ def test_passes_hold_rows_of_like_length_within_the_bound(toy):
     assert len(backbone.passes) > 3
 
 
+def test_a_pass_has_no_more_padding_than_a_pass_costs(toy):
+    backbone = toy.backbone()
+    bank = Bank(backbone, toy.part(1), tokens=320)
+    prepared = bank.prepare(toy.examples(60), max_length=20)
+    bank.learn({0: prepared})
+    padding = [max(each) * len(each) - sum(each) for each in backbone.passes]
+    assert max(padding) <= 320 // 16
+    # Beginning one any earlier would have been in vain: with the next row there is more padding than that.
+    following = zip(backbone.passes, backbone.passes[1:], strict=False)
+    assert all(later[0] * len(each) - sum(each) > 320 // 16 for each, later in following)
+    backbone.passes.clear()
+    alike = [row for row in prepared if row.length == prepared[0].length]
+    bank.learn({0: alike * (320 // prepared[0].length // len(alike))})
+    assert len(backbone.passes) == 1
+
+
 def test_a_guide_adds_its_own_gradient_but_not_to_the_loss_told(toy):
     def towards_zero(seen, rows, owners):
         return part.parameters["tokens"][torch.tensor(owners)].square().sum(1)

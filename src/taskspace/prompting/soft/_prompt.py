@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from taskspace.prompting.begin import Init
     from taskspace.prompting.soft._vector import PromptVector
+    from taskspace.prompting.tune import Held, Wording
+    from taskspace.task import Task
+    from taskspace.tuning.backbones import Backbone
     from taskspace.tuning.identity import BackboneId
+    from taskspace.tuning.recipe import Recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +73,36 @@ class SoftPrompt:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.tokens, dtype=dtype, copy=copy)
+
+    @classmethod
+    def tune(
+        cls,
+        task: Task,
+        *,
+        model: str | Path | Backbone,
+        length: int | None = None,
+        init: Init = "vocabulary",
+        seed: int = 0,
+        recipe: Recipe | None = None,
+        shots: int | None = None,
+        validation: Held = None,
+        test: Task | None = None,
+        verbaliser: Wording | None = None,
+        folder: str | Path | None = None,
+        progress: bool = False,
+        **options: Any,
+    ) -> SoftPrompt:
+        """A prompt for ``task`` on a frozen ``model``: :func:`~taskspace.prompting.tune_prompts` of one.
+
+        That function says what the arguments are, and tunes many at once in little more time.
+        """
+        from taskspace.prompting.tune import tune_prompts
+
+        (prompt,) = tune_prompts(
+            [task], model=model, length=length, init=init, seed=seed, recipe=recipe, shots=shots,
+            validation=validation, test=test, verbaliser=verbaliser, folder=folder, progress=progress, **options,
+        )  # fmt: skip
+        return prompt
 
     @property
     def length(self) -> int:

@@ -70,14 +70,20 @@ def _run(study: Study, wanted: list[tuple[list[Run], Sources]]) -> None:
         bank = _bank(study, group)
         if run.shots:
             train(bank, [_job(study, bank, runs[0]) for runs, _ in group], study.plan.few_shot)
+        found: dict[Run, float] = {}
         for split in ("test", "validation"):
             rows = [(row, each) for row, (runs, _) in enumerate(group) for each in runs if each.split == split]
-            todo = [(row, each) for row, each in rows if each.key not in study.scores]
-            if todo:
-                length = study.plan.few_shot.max_length
-                owners = [row for row, _ in todo]
-                scores = evaluate(bank, study.rows(todo[0][1]), owners, metric=run.metric, max_length=length)
-                study.record([each for _, each in todo], scores.tolist())
+            found |= _scored(study, bank, [(row, each) for row, each in rows if each.key not in study.scores])
+        study.record(list(found), list(found.values()))
+
+
+def _scored(study: Study, bank: Bank, todo: Sequence[tuple[int, Run]]) -> dict[Run, float]:
+    """What bank rows score, each for its run; all runs are of one task and split."""
+    if not todo:
+        return {}
+    run, length = todo[0][1], study.plan.few_shot.max_length
+    scores = evaluate(bank, study.rows(run), [row for row, _ in todo], metric=run.metric, max_length=length)
+    return dict(zip((each for _, each in todo), scores.tolist(), strict=True))
 
 
 def _bank(study: Study, group: Sequence[tuple[list[Run], Sources]]) -> Bank:

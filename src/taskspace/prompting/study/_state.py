@@ -99,6 +99,6 @@ class Study:
         self.record([run for run, _ in waiting], scores.tolist())
 
     def record(self, runs: Sequence[Run], scores: Sequence[float]) -> None:
-        for run, score in zip(runs, scores, strict=True):
-            append(self.folder / NAME, replace(run, score=score))
-            self.scores[run.key] = score
+        """All of them or none, so that what shared a bank shares it again after a kill."""
+        append(self.folder / NAME, *(replace(run, score=score) for run, score in zip(runs, scores, strict=True)))
+        self.scores.update({run.key: score for run, score in zip(runs, scores, strict=True)})

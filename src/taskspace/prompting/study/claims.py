@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from taskspace.prompting.study.alike import EACH, cosines, likeness
-from taskspace.prompting.study.mixed import by_task, compare_by_vector, vectors
+from taskspace.prompting.study.mixed import by_task, compare_by_vector, learned, untrained, vectors
 from taskspace.prompting.study.pairs import by_pair, keeps, sums
 from taskspace.prompting.study.shots import REFERENCES, best_single, cells, compare, gains
 from taskspace.prompting.study.statistics import holm, paired
@@ -94,7 +94,9 @@ def _judged(found: Sequence[Measured]) -> list[Claim]:
 
 def _independent(runs: Sequence[Run], rules: Rules) -> Measured:
     """Claim 1: a vector does as well on another init.  One task for which it surely does not is enough against it."""
-    groups = by_task(vectors(runs))
+    telling = learned(runs, rules.margin)
+    every = by_task(vectors(runs))
+    groups = {task: own for task, own in every.items() if task in telling}
     test = pooled([{each.init: each.change for each in own} for own in groups.values()])
     tests = {task: compare_by_vector(own) for task, own in groups.items()}
     adjusted = dict(zip(tests, holm([each.p for each in tests.values()]), strict=True))
@@ -103,9 +105,11 @@ def _independent(runs: Sequence[Run], rules: Rules) -> Measured:
     note = f"surely within ±{rules.margin:g} on {equal} of {len(groups)} tasks"
     if apart:
         note += "; surely beyond it on " + ", ".join(f"{task} ({tests[task].difference:+.3f})" for task in apart)
+    if left := [task for task in every if task not in telling]:
+        note += f"; left out, their prompts being no better than their inits: {', '.join(left)}"
     claim = _claim(
         "task prompt vectors are independent of their init", "all source tasks",
-        "mean change of the score when a vector is put on other inits", "inits", test, note if groups else "",
+        "mean change of the score when a vector is put on other inits", "inits", test, note if every else "",
     )  # fmt: skip
     return claim, lambda p: "does not hold" if apart else rules.same(test, p)
 
@@ -126,19 +130,26 @@ def _alike(prompts: Sequence[TunedPrompt], of: Of, measure: str, rules: Rules) -
 
 
 def _serving(runs: Sequence[Run], rules: Rules) -> Measured:
-    """Claim 3: a sum keeps the stated share of both single-task prompts' scores."""
-    groups = [own for (_, method), own in by_pair(sums(runs)).items() if method == SUM]
+    """Claim 3: a sum keeps the stated share of both single-task prompts' scores.
+
+    Pairs of which the untrained inits keep as much can show nothing, and do not count.
+    """
+    starts = untrained(runs)
+    every = [own for (_, method), own in by_pair(sums(runs)).items() if method == SUM]
+    groups = [own for own in every if np.mean([each.untrained(starts) for each in own]) < rules.share]
     test = pooled([{each.init: each.kept - rules.share for each in own} for own in groups])
     adjusted = holm([keeps(own, rules.share).p for own in groups])
     sure = sum(rules.above(keeps(own, rules.share), p) == "holds" for own, p in zip(groups, adjusted, strict=True))
     above = sum(float(np.mean([each.kept for each in own])) >= rules.share for own in groups)
     nothing = sum(each.scale == 0 for own in groups for each in own)
     note = f"{above} of {len(groups)} pairs keep {rules.share:g} of both on average, {sure} of them surely"
+    if len(groups) < len(every):
+        note += f"; {len(every) - len(groups)} left out, of which the untrained inits keep as much"
     if nothing:
         note += f"; λ = 0 was best in {nothing} of {sum(map(len, groups))} sums"
     claim = _claim(
         f"sums of two vectors serve both tasks (keep {rules.share:g} of either single-task score)", "all pairs",
-        "mean share kept of the task served worse", "inits", test, note if groups else "",
+        "mean share kept of the task served worse", "inits", test, note if every else "",
     )  # fmt: skip
     shift = {name: None if (end := getattr(claim, name)) is None else end + rules.share for name in _ENDS}
     return replace(claim, **shift), lambda p: rules.above(test, p)

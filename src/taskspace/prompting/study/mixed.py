@@ -101,6 +101,20 @@ def untrained(runs: Iterable[Run]) -> dict[str, float]:
     return {task: float(np.mean(own)) for task, own in scores.items()}
 
 
+def learned(runs: Iterable[Run], margin: float) -> set[str]:
+    """Tasks whose tuned prompts beat their untrained inits by more than ``margin`` on test; all where none was scored.
+
+    A vector that does nothing does so on every init: such a task can show neither that vectors move nor that they do
+    not.
+    """
+    runs = of_main_metric(runs)
+    starts, tuned = untrained(runs), defaultdict[str, list[float]](list)
+    for run in runs:
+        if run.part == "sources" and run.method == "tuned" and run.split == "test":
+            tuned[run.task].append(run.score)
+    return {task for task, own in tuned.items() if task not in starts or float(np.mean(own)) - starts[task] > margin}
+
+
 def _row(
     task: str, own: list[Vector], metric: str, start: float | None, test: Comparison, loose: Comparison,
     adjusted: tuple[float | None, float | None, float | None],

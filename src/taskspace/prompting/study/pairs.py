@@ -38,6 +38,10 @@ class Sum:
         """The sum's score as a share of the single-task prompt's, per task."""
         return self.scores[0] / self.single[0], self.scores[1] / self.single[1]
 
+    def untrained(self, starts: Mapping[str, float]) -> float:
+        """The same share of what the inits as they are score; 0 where that is not on record."""
+        return min(starts.get(task, 0.0) / own for task, own in zip(self.tasks, self.single, strict=True))
+
     @property
     def kept(self) -> float:
         """The smaller share: a sum serves both tasks only as well as the one it serves worse."""

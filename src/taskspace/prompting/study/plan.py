@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from taskspace.errors import DataError, SettingError
+from taskspace.prompting.study.runs import PARTS
 from taskspace.prompting.transfer import GRID, METHODS
+from taskspace.prompting.transfer.carriers import PLACES
 from taskspace.tuning.recipe import Recipe
+from taskspace.tuning.splits import k_shot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from taskspace.task import Task
     from taskspace.tuning.splits import Splits
 
 SOURCES = Recipe(steps=300, batch=16, rate=0.01, warmup=30, check=50, max_length=64)
@@ -40,7 +44,7 @@ class Plan:
     few_shot: Recipe = FEW_SHOT
     batches: tuple[tuple[int, int], ...] = ((25, 2), (250, 8))
     seed: int = 0
-    parts: tuple[str, ...] = field(default=("sources", "mixed", "pairs", "shots"))
+    parts: tuple[str, ...] = PARTS
 
     def __post_init__(self) -> None:
         for target, pair in self.targets.items():
@@ -48,6 +52,14 @@ class Plan:
                 raise SettingError(f"target {target!r} starts from {unknown[0]!r}, which is not a source; add it there")
         if unknown := sorted(set(self.methods) - set(METHODS)):
             raise SettingError(f"method {unknown[0]!r} is not known; choose among {', '.join(METHODS)}")
+        if unknown := sorted(set(self.parts) - set(PARTS)):
+            raise SettingError(f"part {unknown[0]!r} is not known; choose among {', '.join(PARTS)}")
+        if twice := [name for name in self.sources if self.sources.count(name) > 1]:
+            raise SettingError(f"source {twice[0]!r} is named twice; name each task once")
+        if self.shots and min(self.shots) < 0:
+            raise SettingError(f"shots={min(self.shots)} is below 0; give 0 for the start as it is, or more")
+        if "pairs" in self.parts and not self.grid:
+            raise SettingError("the grid of λ is empty, so no sum can be made; give one at least, or leave 'pairs' out")
         if self.inits < 1 or self.length < 1:
             raise SettingError(f"inits={self.inits} and length={self.length} must both be at least 1; give more")
         if "mixed" in self.parts and self.inits < 2:
@@ -72,14 +84,48 @@ class Plan:
             "batches": [list(each) for each in self.batches], "seed": self.seed, "backbone": dict(backbone),
         }  # fmt: skip
 
+    @property
+    def starts(self) -> dict[str, list[str]]:
+        """The sources that each target starts from, and those of the methods that learn from all of them.
+
+        A run does not say them, so they must stay the same as long as a folder grows.
+        """
+        everything = {method: list(self.sources) for method in _OF_ALL if method in self.methods and self.targets}
+        return {target: list(pair) for target, pair in self.targets.items()} | everything
+
+
+_OF_ALL = ("attempt", "mpt")
+"""Methods that learn from all sources of a study, not from a target's two."""
+
 
 def require_all(plan: Plan, data: Mapping[str, Splits]) -> None:
-    """Raise :class:`DataError` for a task without data or without validation rows."""
+    """Refuse at once what would stop a study after hours.
+
+    Raises :class:`DataError` for a task without data or without validation rows, :class:`SettingError` for shots that
+    a target cannot give, and for a method that its labels or the length of its texts rule out.
+    """
     for name in (*plan.sources, *plan.targets):
         if name not in data:
             raise DataError(f"there is no data for task {name!r}; give its training and test rows")
         if data[name].validation is None:
             raise DataError(f"task {name!r} has no validation rows; a study chooses λ and checkpoints on them")
+    if "shots" in plan.parts:
+        for target in plan.targets:
+            _require_shots(plan, data[target].train)
+        if "dept" in plan.methods and plan.few_shot.max_length > PLACES:
+            raise SettingError(
+                f"method 'dept' reaches {PLACES} tokens of a text, and max_length={plan.few_shot.max_length}; read"
+                " fewer, or leave it out"
+            )
+
+
+def _require_shots(plan: Plan, task: Task) -> None:
+    for shots in sorted(set(plan.shots) - {0}):
+        k_shot(task, shots, seed=plan.seed)
+    if "ptuning2" in plan.methods and task.kind != "classes":
+        raise SettingError(
+            f"method 'ptuning2' tunes a head for classes, and task {task.name!r} has {task.kind}; leave one of them out"
+        )
 
 
 def content(splits: Splits) -> list[str]:

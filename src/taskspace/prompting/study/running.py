@@ -11,8 +11,10 @@ from taskspace.errors import SettingError
 from taskspace.prompting.soft.combine import total
 from taskspace.prompting.study._fewshot import run_shots
 from taskspace.prompting.study._state import Study
+from taskspace.prompting.study._tuning import tune_sources
 from taskspace.prompting.study.plan import content, require_all
-from taskspace.prompting.study.prompts import TunedPrompt, read_prompts, save_prompt
+from taskspace.tuning.evaluation import worded
+from taskspace.tuning.examples import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,35 +37,18 @@ def run_study(
     """Do what ``plan`` asks for and ``folder`` does not hold yet; a killed study goes on where it stopped.
 
     Tuned source prompts go to ``folder/prompts``, one line per finished run to ``folder/runs.jsonl``.  ``tell`` hears
-    what is at work.  Raises :class:`SettingError` for a folder of a study with other settings or data.
+    what is at work.  Raises :class:`SettingError` for a folder of a study with other settings or data, and at once
+    whatever would stop the study later: a task without data, shots that cannot be drawn, labels that the backbone
+    cannot answer.
     """
     require_all(plan, data)
-    contents = {name: content(splits) for name, splits in data.items()}
-    _require_same(folder, plan.settings(backbone.identity.to_dict()), contents)
     study = Study(plan, data, backbone, folder, tell)
-    _tune_sources(study)
+    _require_readable(study)
+    _require_same(study)
+    tune_sources(study)
     stages = {"sources": _score_sources, "mixed": _mixed, "pairs": _pairs, "shots": run_shots}
     for part in plan.parts:
         stages[part](study)
-
-
-def _tune_sources(study: Study) -> None:
-    """Every source from every init, in one bank."""
-    plan = study.plan
-    kept = {(each.task, each.init) for each in read_prompts(study.folder)}
-    todo = [(task, i) for task in plan.sources for i in range(plan.inits) if (task, i) not in kept]
-    if not todo:
-        return
-    study.tell(f"tuning {len(todo)} source prompts")
-    tuned = study.bank(study.inits[i] for _, i in todo).tune(
-        [study.data[task].train for task, _ in todo],
-        plan.recipe,
-        validation=[study.data[task].validation for task, _ in todo],
-        seeds=[i for _, i in todo],
-        folder=study.folder / "state",
-    )
-    for (task, i), prompt in zip(todo, tuned.prompts, strict=True):
-        save_prompt(study.folder, TunedPrompt(task, i, prompt.tokens, study.inits[i].tokens))
 
 
 def _score_sources(study: Study) -> None:
@@ -110,15 +95,41 @@ def _sum(study: Study, task: str, other: str, i: int, scale: float, split: str) 
     return study.run("pairs", task, other=other, init=i, scale=scale, split=split, method="tpv")
 
 
-def _require_same(folder: Path, settings: dict[str, Any], data: dict[str, list[str]]) -> None:
-    """Runs of two studies in one folder would be averaged as one; further tasks may join a study."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "study.json"
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"settings": settings, "data": {}}
-    changed = [name for name in data if kept["data"].get(name, data[name]) != data[name]]
-    if kept["settings"] != settings or changed:
-        what = f"other rows of {changed[0]!r}" if changed else "other settings"
-        raise SettingError(f"{folder} holds a study with {what}; give another folder")
+def _require_readable(study: Study) -> None:
+    """Have one row of every task cut into tokens: a backbone that cannot answer it says so now."""
+    engine = study.bank(study.inits[:1]).engine()
+    for name in (*study.plan.sources, *study.plan.targets):
+        row = labelled(study.data[name].train).take([0])
+        engine.prepare(worded(study.backbone, row), max_length=study.plan.recipe.max_length)
+
+
+def _require_same(study: Study) -> None:
+    """Runs of two studies in one folder would be averaged as one; a study that only grows is the same."""
+    path, plan = study.folder / "study.json", study.plan
+    mine = {
+        "settings": plan.settings(study.backbone.identity.to_dict()),
+        "data": {name: content(splits) for name, splits in study.data.items()},
+        "starts": plan.starts,
+    }
+    kept = _read(path) if path.exists() else {}
+    for what, words in _WORDS.items():
+        for name, value in mine[what].items():
+            if kept.get(what, {}).get(name, value) != value:
+                raise SettingError(f"{study.folder} holds a study with {words} {name!r}; give another folder")
+    study.folder.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
-        joined = {"settings": settings, "data": {**kept["data"], **data}}
-        partial.write_text(json.dumps(joined, indent=1), encoding="utf-8")
+        both = {what: kept.get(what, {}) | own for what, own in mine.items()}
+        partial.write_text(json.dumps(both, indent=1), encoding="utf-8")
+
+
+_WORDS = {"settings": "another setting of", "data": "other rows of", "starts": "other sources for"}
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return {what: dict(kept[what]) for what in ("settings", "data")} | {"starts": dict(kept.get("starts", {}))}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SettingError(
+            f"{path} does not say what the study is made of; delete it if nothing has changed, or give another folder"
+        ) from error

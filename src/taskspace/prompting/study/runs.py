@@ -102,21 +102,21 @@ _WORDS: dict[type, str] = {str: "a string", Real: "a number", Integral: "a whole
 _KEY = tuple(name for name, _, _ in _KINDS if name not in ("score", "extra"))
 
 
-def append(path: Path, run: Run) -> None:
-    """Add one finished run as a line and see it onto the disk.  One writer at a time.
+def append(path: Path, *runs: Run) -> None:
+    """Add finished runs, a line each, in one write, and see them onto the disk.  One writer at a time.
 
-    A half line that a killed writer left is cut off first, so that it does not spoil the new one.
+    A half line that a killed writer left is cut off first, so that it does not spoil the new ones.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(run.to_dict(), ensure_ascii=False).encode() + b"\n"
+    lines = b"".join(json.dumps(run.to_dict(), ensure_ascii=False).encode() + b"\n" for run in runs)
     with path.open("a+b") as file:
         file.seek(0)
         if tail := _tail(file.read()):
             if _parsed(tail) is None:
                 file.truncate(file.seek(0, os.SEEK_END) - len(tail))
             else:
-                line = b"\n" + line
-        file.write(line)
+                lines = b"\n" + lines
+        file.write(lines)
         file.flush()
         os.fsync(file.fileno())
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from taskspace.errors import SettingError, did_you_mean
+from taskspace.prompting.bank import PromptBank, require_fitting
 from taskspace.prompting.transfer.carriers import CARRIERS
 from taskspace.prompting.transfer.starts import STARTS
 
@@ -45,16 +44,16 @@ def transfer_bank(
     """A bank with a row for each of ``sources``, ready to be trained on new tasks.
 
     ``outputs[k]`` is the number of classes of row k's task: only methods with a trained head look at it.
+    Raises as :func:`start` does, and :class:`PromptError` for prompts of another backbone or of several lengths.
     """
     from taskspace.tuning.bank import Bank
-    from taskspace.tuning.parts import Prompts
 
     _require_known(method)
     if not sources:
         raise SettingError("there is nothing to start from; give the sources of one task at least")
     if method in STARTS:
-        tokens = np.stack([STARTS[method](each, scale).tokens for each in sources])
-        return Bank(backbone, Prompts(backbone, tokens))
+        return PromptBank(backbone, [start(method, each, scale=scale) for each in sources]).engine()
+    require_fitting([prompt for each in sources for prompt in (each.init, *each.prompts)], backbone)
     part, head = CARRIERS[method](backbone, sources, outputs, seed)
     return Bank(backbone, part, head)
 

@@ -54,14 +54,14 @@ def dept(backbone: Backbone, sources: Sequence[Sources], outputs: Sequence[int],
 
     length, width = sources[0].init.tokens.shape
     short = max(1, round(0.6 * length))
-    rank = max(1, (length - short) * width // (_PLACES + width))
-    part = Decomposed.start(backbone, len(sources), short, rank=rank, max_length=_PLACES, seed=seed)
+    rank = max(1, (length - short) * width // (PLACES + width))
+    part = Decomposed.start(backbone, len(sources), short, rank=rank, max_length=PLACES, seed=seed)
     for row, each in enumerate(sources):
         part.load(row, part.state(row) | {"tokens": each.init.tokens[:short]})
     return part, None
 
 
-_PLACES = 256
+PLACES = 256
 """Tokens of a text that DePT's update can reach."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from taskspace.errors import SettingError
 from taskspace.prompting.bank import PromptBank
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from taskspace.prompting.bank import Wording
     from taskspace.prompting.soft import PromptVector, SoftPrompt
     from taskspace.task import Task
     from taskspace.tuning.backbones import Backbone
@@ -43,15 +45,19 @@ def forget(
     scales: Sequence[float] = tuple(0.1 * step for step in range(11)),
     kept_share: float = 0.95,
     metric: str | None = None,
+    verbaliser: Wording | None = None,
     max_length: int = 256,
 ) -> Forgetting:
     """Score ``prompt - scale · vector`` on both tasks; all scales go through the backbone as one bank.
 
     Negation is coded but never measured in Task Prompt Vectors; a control task shows whether more than the one task
-    is lost.
+    is lost.  Raises :class:`SettingError` for a scale below 0.
     """
     order = sorted({0.0, *(float(scale) for scale in scales)})
-    bank = PromptBank(backbone, [vector.apply(prompt, -scale) for scale in order], max_length=max_length)
+    if order[0] < 0:
+        raise SettingError(f"the scale {order[0]:g} would add what is to be taken away; give scales of at least 0")
+    prompts = [vector.apply(prompt, -scale) for scale in order]
+    bank = PromptBank(backbone, prompts, max_length=max_length, verbaliser=verbaliser)
     lost, held = bank.evaluate(forgotten, metric=metric), bank.evaluate(kept, metric=metric)
     allowed = [place for place in range(1, len(order)) if held[place] >= kept_share * held[0]]
     chosen = min(allowed, key=lambda place: float(lost[place]), default=None)

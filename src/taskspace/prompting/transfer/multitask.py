@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskspace.errors import PromptError
+from taskspace.prompting.bank import require_fitting
 from taskspace.prompting.transfer._sources import MultitaskPrompt
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def multitask_prompt(
 
     if len(teachers) != len(jobs) or not teachers:
         raise PromptError(f"{len(teachers)} teachers for {len(jobs)} tasks; give the tuned prompt of each task")
+    require_fitting([*teachers, *([] if init is None else [init])], backbone)
     tuned = np.stack([teacher.tokens for teacher in teachers])
     start = init.tokens if init is not None else _mean_init(teachers)
     part = Factored.start(backbone, len(jobs), prompt=start, seed=recipe.seed)

@@ -9,12 +9,14 @@ import numpy as np
 
 from taskspace.errors import SettingError
 from taskspace.prompting.bank import PromptBank
+from taskspace.tuning.examples import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from taskspace.prompting.bank import Wording
     from taskspace.prompting.soft import PromptVector, SoftPrompt
     from taskspace.task import Task
     from taskspace.tuning.backbones import Backbone
@@ -45,23 +47,25 @@ def search_scale(
     grid: Sequence[float] = GRID,
     first_rows: int = 200,
     metric: str | None = None,
+    verbaliser: Wording | None = None,
     max_length: int = 256,
 ) -> ScaleSearch:
     """λ for ``init + λ · vector``, by the mean score on validation rows of ``tasks``.
 
-    All λ are scored on the ``first_rows`` of each task in one bank; the better half goes on to twice as many, until
-    the rows are used up (successive halving, ours; Task Prompt Vectors scores all on all).  ``first_rows=0`` scores
-    all on all.
+    All λ are scored on ``first_rows`` rows of each task, spread evenly over it, in one bank; the better half goes on
+    to twice as many, until the rows are used up (successive halving, ours; Task Prompt Vectors scores all on all).
+    ``first_rows=0`` scores all on all.
     """
     if not grid or not tasks:
         raise SettingError(f"{len(grid)} scales and {len(tasks)} tasks leave nothing to search; give one at least")
+    tasks = [labelled(task) for task in tasks]
     longest = max(len(task) for task in tasks)
     rows = min(first_rows or longest, longest)
     alive = sorted(range(len(grid)), key=lambda place: grid[place])
     while True:
-        bank = PromptBank(backbone, [vector.apply(init, grid[place]) for place in alive], max_length=max_length)
-        some = [task.take(range(min(rows, len(task)))) for task in tasks]
-        found = np.column_stack([bank.evaluate(task, metric=metric) for task in some])
+        prompts = [vector.apply(init, grid[place]) for place in alive]
+        bank = PromptBank(backbone, prompts, max_length=max_length, verbaliser=verbaliser)
+        found = np.column_stack([bank.evaluate(_spread(task, rows), metric=metric) for task in tasks])
         scores = np.full((len(grid), len(tasks)), np.nan)
         scores[alive] = found
         if rows >= longest or len(alive) == 1:
@@ -80,6 +84,7 @@ def search_scales(
     grid: Sequence[float] = GRID,
     rounds: int = 2,
     metric: str | None = None,
+    verbaliser: Wording | None = None,
     max_length: int = 256,
 ) -> tuple[float, ...]:
     """A λ for each vector, one after the other with the rest held, ``rounds`` times round (ours); all start at 1."""
@@ -90,8 +95,9 @@ def search_scales(
             rest = [scale * vector for i, (scale, vector) in enumerate(zip(scales, vectors, strict=True)) if i != place]
             held = _moved(init, rest)
             found = search_scale(
-                backbone, held, vectors[place], tasks, grid=grid, first_rows=0, metric=metric, max_length=max_length
-            )
+                backbone, held, vectors[place], tasks, grid=grid, first_rows=0, metric=metric, verbaliser=verbaliser,
+                max_length=max_length,
+            )  # fmt: skip
             scales[place] = found.best
         if scales == before:
             break
@@ -102,6 +108,11 @@ def _moved(init: SoftPrompt, vectors: Sequence[PromptVector]) -> SoftPrompt:
     for vector in vectors:
         init = vector.apply(init)
     return init
+
+
+def _spread(task: Task, rows: int) -> Task:
+    """``rows`` of them at even distances, so that a task sorted by class is not judged by its first class alone."""
+    return task.take(np.arange(rows) * len(task) // rows) if rows < len(task) else task
 
 
 def _better_half(alive: Sequence[int], means: NDArray[np.float64]) -> list[int]:

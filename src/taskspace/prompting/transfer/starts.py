@@ -74,8 +74,10 @@ def retrieved(target: SoftPrompt, prompts: Sequence[SoftPrompt], k: int = 1) -> 
     if not 1 <= k <= len(prompts):
         raise PromptError(f"k={k} of {len(prompts)} source prompts cannot be taken; give k between 1 and their number")
     hits = list(rank_prompts(target, prompts, measure="pooled"))[:k]
-    named = {prompt.name: prompt for prompt in prompts}
-    chosen = [named[hit.name] for hit in hits]
+    if len(hits) < k:
+        raise PromptError(f"{len(hits)} of the source prompts are not the target's own, fewer than k={k}; give more")
+    known = {prompt.fingerprint: prompt for prompt in prompts}
+    chosen = [known[hit.content] for hit in hits]
     if k == 1:
         return chosen[0]
     weights = np.maximum([hit.score for hit in hits], 0.0)

@@ -57,7 +57,7 @@ class Rows:
         new = {name: fitting(state.get(name), tensor.shape[1:], name) for name, tensor in self.parameters.items()}
         with torch.no_grad():
             for name, array in new.items():
-                self.parameters[name][row] = torch.as_tensor(array)
+                self.parameters[name][row] = torch.tensor(array)
 
 
 def _leaf(array: Floats, device: str) -> Tensor:
