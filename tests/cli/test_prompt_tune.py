@@ -13,6 +13,7 @@ from taskspace.prompting.transfer import forget
 from taskspace.task import Task
 from taskspace.tuning import _checkpoint
 from taskspace.tuning.backbones import load_backbone
+from taskspace.tuning.examples import Verbaliser
 from taskspace.tuning.training import Training
 
 SHORT = ("--steps", "4", "--batch", "4", "--length", "2", "--max-length", "16")
@@ -260,3 +261,25 @@ def write_pickle(path):
             return (json.loads, ("[1]",))
 
     path.write_bytes(pickle.dumps(Trap()))
+
+
+def test_two_files_of_one_name_are_two_columns(taskspace, tuned):
+    words = ("--on", "mood/test.jsonl", "--on", "calm/test.jsonl", "--on", "mood", "--metric", "accuracy")
+    head = taskspace("prompt", "eval", "out/mood", *words).out.splitlines()[0]
+    assert head.split() == ["prompt", "mood/test.jsonl", "accuracy", "calm/test.jsonl", "accuracy", "mood", "accuracy"]
+
+
+def test_forgetting_hears_the_template_and_the_words(taskspace, files):
+    words = ("--limit", "6", "--template", "{text} =", "--word", "good=bread", "--word", "bad=rain")
+    assert taskspace("prompt", "tune", "mood", "--model", "lm", "--out", "out", *SHORT, *words).code == 0
+    asked = ("prompt", "eval", "out/mood", "--forget", "mood", "--keep", "calm", "--json")
+    said = taskspace(*asked, *words)
+    assert (said.code, said.err) == (0, "")
+    wording = Verbaliser("{text} =", answers={"good": "bread", "bad": "rain"})
+    prompt = SoftPrompt.load("out/mood")
+    lost, kept = (Task.from_file(name, split="test", limit=6) for name in ("mood", "calm"))
+    curve = forget(
+        load_backbone("lm"), prompt, prompt.vector, forgotten=lost, kept=kept, max_length=16, verbaliser=wording
+    )
+    assert [row["forgotten"] for row in said.document["scales"]] == pytest.approx(curve.forgotten.tolist())
+    assert taskspace(*asked, *words[:2], "--word", "good=bread").code == 2  # no word for the other class

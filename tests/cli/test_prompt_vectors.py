@@ -260,3 +260,47 @@ def spoil(folder, mood):
     (folder / "broken" / "adapter_model.safetensors").write_bytes(b"half a file")
     np.save(folder / "flat.npy", np.ones(4, dtype=np.float32))
     (folder / "pickle.bin").write_bytes(b"\x80\x04cposix\nsystem\n(X\x04\x00\x00\x00truetR.")
+
+
+def test_a_vector_takes_no_file_s_place_and_nothing_is_written_where_it_cannot_be(taskspace, prompts, folder):
+    (folder / "precious.safetensors").write_bytes(b"mine")
+    words = ("prompt", "combine", "sources/mood", "--out", "x", "--vector")
+    for place, told in (
+        ("precious.safetensors", "is there already"), ("no/such/dir/v", "no file that can be written"),
+        ("x", "where the prompt goes"),
+    ):  # fmt: skip
+        assert told in taskspace(*words, place).sentence
+        assert not (folder / "x").exists()
+    assert (folder / "precious.safetensors").read_bytes() == b"mine"
+
+
+def test_an_export_takes_no_file_s_place_when_its_suffix_is_left_to_us(taskspace, prompts):
+    for to, name in (("npy", "foo.npy"), ("embeds", "foo.safetensors")):
+        words = ("prompt", "export", "sources/mood", "--to", to, "--out", "foo")
+        assert taskspace(*words).out == f"wrote {name}\n"
+        assert f"{name} is there already" in taskspace(*words).sentence
+        assert taskspace(*words, "--force").code == 0
+
+
+def test_the_kind_of_a_model_of_no_known_family_can_be_said(taskspace, folder, one_sentence):
+    np.save(folder / "table.npy", np.ones((3, 4), dtype=np.float32))
+    words = ("prompt", "import", "table.npy", "--backbone", "my-org/gte-small", "--out", "mine")
+    refused = taskspace(*words).sentence
+    assert "--backbone-kind" in refused
+    assert one_sentence(refused)
+    assert "did you mean 'encoder'" in taskspace(*words, "--backbone-kind", "encodr").sentence
+    assert "give --backbone too" in taskspace(*words[:3], *words[5:], "--backbone-kind", "encoder").sentence
+    assert taskspace(*words, "--backbone-kind", "encoder").code == 0
+    known = SoftPrompt.load("mine/table").backbone
+    assert (known.name, known.kind, known.width) == ("my-org/gte-small", "encoder", 4)
+
+
+def test_a_folder_of_several_prompts_of_a_task_is_read(taskspace, prompts, folder):
+    for seed in (0, 1):
+        mood = prompts["mood"]
+        SoftPrompt(mood.tokens + seed, WHERE, f"mood.{seed}", mood.init, ("mood",)).save(
+            folder / "many" / f"mood.{seed}"
+        )
+    mood.save(folder / "many" / ".mood.1.9.part")
+    said = taskspace("prompt", "combine", "many", "--out", "sum", "--json")
+    assert said.document["weights"] == {"mood": 2.0}

@@ -280,6 +280,7 @@ def mistakes(mood, topic):
         "training rows also stand in the test split": ({"test": shared}, DataError),
         "validation rows also stand in the test split": ({"validation": apart, "test": apart}, DataError),
         "is not a share": ({"validation": 1.5}, SettingError),
+        "validation='withn' is not known": ({"validation": "withn"}, SettingError),
         "the 2 inits are all the same": ({"inits": 2, "init": "text:red"}, SettingError),
         "neither a file nor a way to begin": ({"init": "vocabularies"}, SettingError),
         "from 0 inits are nothing": ({"inits": 0}, SettingError),
@@ -294,6 +295,7 @@ def mistakes(mood, topic):
     [
         "zero shots", "1 shots are too few for the 2 classes", "training rows also stand in the validation split",
         "training rows also stand in the test split", "validation rows also stand in the test split", "is not a share",
+        "validation='withn' is not known",
         "the 2 inits are all the same", "neither a file nor a way to begin", "from 0 inits are nothing",
         "2 test splits were given for 1 tasks", "overlap='keep' is not known", "is 4 wide",
     ],
@@ -326,3 +328,43 @@ def test_overlapping_rows_can_be_dropped_from_what_is_learned_from(backbone, moo
     train, _, test = held_out(mood, test=shared, overlap="drop")
     assert prompt.provenance["task"] == train.fingerprint
     assert not set(train.texts) & set(test.texts)
+
+
+def test_another_precision_is_not_taken_for_the_kept_one(tiny_encoder, mood, tmp_path, one_sentence):
+    tune_prompts([mood], model=tiny_encoder, init="text:red", length=2, recipe=FEW, folder=tmp_path)
+    kept = SoftPrompt.load(tmp_path / "mood").provenance
+    assert (kept["precision"], kept["quantization"]) == ("float32", None)
+    start = SoftPrompt(SoftPrompt.load(tmp_path / "mood").init, name="start")
+    with pytest.raises(PromptError, match="another precision") as told:
+        tune_prompts([mood], model=tiny_encoder, init=start, recipe=FEW, folder=tmp_path, dtype="bfloat16")
+    assert one_sentence(told.value)
+
+
+def test_how_the_start_was_made_stays_on_record(backbone, mood, topic):
+    first = SoftPrompt.tune(mood, model=backbone, length=3, seed=4, recipe=FEW)
+    said = first.provenance["start"]
+    assert (said["how"], said["seed"], len(said["ids"])) == ("vocabulary", 4, 3)
+    applied = first.vector.apply(begin("vocabulary", backbone, length=3, seed=9), 0.5)
+    second = SoftPrompt.tune(topic, model=backbone, init=applied, recipe=FEW)
+    assert second.provenance["start"]["of"]["scale"] == 0.5
+    (source,) = second.provenance["start"]["of"]["applied"]["sources"].values()
+    assert (source["name"], "provenance" in source) == ("mood", False)
+
+
+def test_only_its_own_state_is_dropped(backbone, mood, tmp_path):
+    other = tmp_path / ".state" / "another"
+    other.mkdir(parents=True)
+    tune_prompts([mood], model=backbone, length=2, recipe=FEW, folder=tmp_path)
+    assert [path.name for path in (tmp_path / ".state").iterdir()] == ["another"]
+
+
+def test_a_bank_reads_as_far_as_its_recipe_unless_told(backbone, mood, one_sentence):
+    starts = [begin("vocabulary", backbone, length=2)]
+    tuned = PromptBank(backbone, starts).tune([mood], FEW)
+    assert (tuned.max_length, tuned.prompts[0].provenance["recipe"]["max_length"]) == (16, 16)
+    assert PromptBank(backbone, starts, max_length=16).tune([mood], FEW).prompts[0].fingerprint == (
+        tuned.prompts[0].fingerprint
+    )
+    with pytest.raises(SettingError, match="reads 16 tokens of a text and the bank 32") as told:
+        PromptBank(backbone, starts, max_length=32).tune([mood], FEW)
+    assert one_sentence(told.value)

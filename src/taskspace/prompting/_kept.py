@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -59,6 +60,8 @@ def open_folder(folder: Path) -> None:
         raise PromptError(f"the folder {folder} cannot be made ({error.strerror}); choose another place") from error
 
 
-def drop_state(folder: Path) -> None:
-    """What was kept for going on; the prompts stay."""
-    shutil.rmtree(folder / _STATE, ignore_errors=True)
+def drop_state(state: Path) -> None:
+    """What one tuning kept for going on; that of others in the same folder stays."""
+    shutil.rmtree(state, ignore_errors=True)
+    with contextlib.suppress(OSError):  # it holds the state of another
+        state.parent.rmdir()

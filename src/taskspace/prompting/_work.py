@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from taskspace.prompting._kept import drop_state, finished, open_folder, place_of, state_of
 from taskspace.prompting.bank import PromptBank
 from taskspace.prompting.begin import begin, table_of
+from taskspace.prompting.soft._tables import short_name
 from taskspace.tuning.splits import held_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from taskspace.prompting.bank import Wording
     from taskspace.prompting.begin import Init
     from taskspace.prompting.soft import SoftPrompt
     from taskspace.task import Task
     from taskspace.tuning.backbones import Backbone
-    from taskspace.tuning.examples import Verbaliser
     from taskspace.tuning.recipe import Recipe
     from taskspace.tuning.splits import Overlap
-
-Wording: TypeAlias = "Verbaliser | Callable[[Task], Verbaliser]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +67,7 @@ class Plan:
         answers = worded(self.backbone, train, said).answers
         start = begin(self.init, self.backbone, length=self.length, seed=seed, answers=answers, table=self._table)
         making = {
+            **_frozen(self.backbone),
             "recipe": self.recipe.to_dict(), "task": train.fingerprint, "init": start.fingerprint, "seed": seed,
             "held_out": None if held is None else held.fingerprint,
             "wording": None if said is None else asdict(said),
@@ -101,7 +101,7 @@ class Work:
         if todo:
             for prompt in self._tune(todo, state):
                 kept[prompt.name] = self._saved(prompt)
-        drop_state(self.folder)
+            drop_state(state)
         return [kept[each.name] for each in self.wanted]
 
     def scored(self, prompts: Sequence[SoftPrompt]) -> tuple[SoftPrompt, ...]:
@@ -158,3 +158,18 @@ class Work:
         if self.folder is not None:
             prompt.save(place_of(self.folder, prompt.name))
         return prompt
+
+
+def _frozen(backbone: Backbone) -> dict[str, Any]:
+    """What a prompt was tuned in front of: the model, wherever it lay, and the numbers it computes in.
+
+    Checkpointing is not told: it changes the memory that is needed, and not what comes out.
+    """
+    said = getattr(backbone.module.config, "quantization_config", None)
+    known = said if said is None or isinstance(said, dict) else said.to_dict()
+    names = ("quant_method", "load_in_8bit", "load_in_4bit", "bnb_4bit_quant_type")
+    return {
+        "backbone": backbone.identity.to_dict() | {"name": short_name(backbone.identity.name)},
+        "precision": str(backbone.module.dtype).removeprefix("torch."),
+        "quantization": None if known is None else {name: known.get(name) for name in names},
+    }

@@ -10,8 +10,9 @@ import numpy as np
 
 from taskspace._version import __version__
 from taskspace.errors import PromptError, SettingError
-from taskspace.prompting.soft import SoftPrompt
-from taskspace.prompting.soft._tables import same_backbone
+from taskspace.prompting.soft import SoftPrompt, same_backbone
+from taskspace.prompting.soft._origin import origin_of
+from taskspace.tuning.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from taskspace.tuning.backbones import Backbone
     from taskspace.tuning.bank import Bank
     from taskspace.tuning.examples import Verbaliser
-    from taskspace.tuning.recipe import Recipe
     from taskspace.tuning.training import Job, Outcome
 
 Wording: TypeAlias = "Verbaliser | Callable[[Task], Verbaliser]"
@@ -34,8 +34,9 @@ class PromptBank:
     """K prompts of m tokens in front of one frozen model; rows of a batch may belong to different prompts.
 
     A value: tuning gives a new bank.  ``model`` is a Hub id, a folder or a loaded backbone, ``options`` go to
-    :func:`taskspace.tuning.backbones.load_backbone`; texts are read up to ``max_length`` tokens.  ``verbaliser`` says
-    how rows are put to the model, or how to say it for a task.
+    :func:`taskspace.tuning.backbones.load_backbone`; texts are read up to ``max_length`` tokens, 256 unless the
+    recipe it is tuned with says otherwise.  ``verbaliser`` says how rows are put to the model, or how to say it for a
+    task.
 
     Raises :class:`PromptError` for prompts of another backbone or of several lengths.
     """
@@ -45,7 +46,7 @@ class PromptBank:
         model: str | Path | Backbone,
         prompts: Sequence[SoftPrompt],
         *,
-        max_length: int = 256,
+        max_length: int | None = None,
         verbaliser: Wording | None = None,
         **options: Any,
     ) -> None:
@@ -53,9 +54,14 @@ class PromptBank:
 
         self.backbone: Backbone = load_backbone(model, **options) if isinstance(model, str | Path) else model
         self.prompts = tuple(prompts)
-        self.max_length = max_length
+        self._max_length = max_length
         self._verbaliser = verbaliser
         require_fitting(self.prompts, self.backbone)
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of a text that are read."""
+        return Recipe.max_length if self._max_length is None else self._max_length
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -77,26 +83,26 @@ class PromptBank:
 
         ``validation[k]`` chooses its checkpoint, ``seeds[k]`` the order of its rows (0 for all unless said);
         ``folder`` keeps the state, so that a killed tuning goes on.
+
+        Raises :class:`SettingError` where bank and recipe were told to read texts up to different lengths.
         """
-        from taskspace.tuning.recipe import Recipe
         from taskspace.tuning.training import train
 
-        recipe = replace(recipe or Recipe(), max_length=self.max_length)
+        recipe = self._read_as_far(recipe or Recipe())
         jobs = self.jobs(tasks, validation, seeds)
         bank = self.engine()
         outcomes = train(bank, jobs, recipe, folder=folder, progress=progress)
         states = [bank.state(row)["tokens"] for row in range(len(self))]
         about = [_about(*each, recipe) for each in zip(self.prompts, tasks, jobs, outcomes, strict=True)]
-        return self.holding(
-            [
-                SoftPrompt(tokens, self.backbone.identity, task.name, prompt.tokens, (task.name,), said)
-                for prompt, tokens, task, said in zip(self.prompts, states, tasks, about, strict=True)
-            ]
-        )
+        tuned = [
+            SoftPrompt(tokens, self.backbone.identity, task.name, prompt.tokens, (task.name,), said)
+            for prompt, tokens, task, said in zip(self.prompts, states, tasks, about, strict=True)
+        ]
+        return PromptBank(self.backbone, tuned, max_length=recipe.max_length, verbaliser=self._verbaliser)
 
     def holding(self, prompts: Sequence[SoftPrompt]) -> PromptBank:
         """The same backbone with other prompts."""
-        return PromptBank(self.backbone, prompts, max_length=self.max_length, verbaliser=self._verbaliser)
+        return PromptBank(self.backbone, prompts, max_length=self._max_length, verbaliser=self._verbaliser)
 
     def evaluate(self, task: Task, *, metric: str | None = None, max_tokens: int = 32) -> NDArray[np.float64]:
         """float64[K]: what each prompt scores on the labelled rows of ``task``; higher is better.
@@ -136,6 +142,17 @@ class PromptBank:
             for task, other, seed in zip(tasks, held, orders, strict=True)
         ]
 
+    def _read_as_far(self, recipe: Recipe) -> Recipe:
+        """The recipe with the bank's length; a recipe that keeps the default says nothing of it."""
+        said = self._max_length
+        if said is None or said == recipe.max_length:
+            return recipe
+        if recipe.max_length != Recipe.max_length:
+            raise SettingError(
+                f"the recipe reads {recipe.max_length} tokens of a text and the bank {said}; say max_length once"
+            )
+        return replace(recipe, max_length=said)
+
     def _worded(self, task: Task) -> Any:
         from taskspace.tuning.evaluation import worded
 
@@ -156,7 +173,8 @@ def _about(prompt: SoftPrompt, task: Task, job: Job, outcome: Outcome, recipe: R
     """How a prompt was tuned, as plain JSON values; ``prompt`` is what it began as."""
     return {
         "recipe": recipe.to_dict(), "seed": job.seed, "steps": outcome.steps, "kept": outcome.kept, "rows": len(task),
-        "task": task.fingerprint, "init": prompt.fingerprint, "began_as": prompt.name, "taskspace": __version__,
+        "task": task.fingerprint, "init": prompt.fingerprint, "began_as": prompt.name, "start": origin_of(prompt),
+        "taskspace": __version__,
         "validation": [list(pair) for pair in outcome.validation],
     }  # fmt: skip
 

@@ -12,7 +12,8 @@ from taskspace.prompting._work import Plan, Work
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from taskspace.prompting._work import Wanted, Wording
+    from taskspace.prompting._work import Wanted
+    from taskspace.prompting.bank import Wording
     from taskspace.prompting.begin import Init
     from taskspace.prompting.soft import SoftPrompt
     from taskspace.task import Task
@@ -75,9 +76,10 @@ def tune_prompts(
     held: list[Held] = _each(validation, tasks, "validation")
     tests: list[Task | None] = _each(test, tasks, "test")
     _require_sense(tasks, inits, backbone)
+    _require_known(held)
     wanted = [
         plan.wanted(
-            task, WITHIN if isinstance(part, str) else part, rest, seed + i,
+            task, WITHIN if part == "within" else part, rest, seed + i,
             name=task.name if inits == 1 else f"{task.name}.{seed + i}",
         )
         for task, part, rest in zip(tasks, held, tests, strict=True)
@@ -110,6 +112,12 @@ def _each(given: T | Sequence[T], tasks: Sequence[Task], what: str) -> list[T]:
     if len(given) != len(tasks):
         raise SettingError(f"{len(given)} {what} splits were given for {len(tasks)} tasks; give one for each")
     return list(given)
+
+
+def _require_known(held: Sequence[Held]) -> None:
+    other = next((part for part in held if isinstance(part, str) and part != "within"), None)
+    if other is not None:
+        raise SettingError(f"validation={other!r} is not known; give a task, a share of the rows, or 'within'")
 
 
 def _require_sense(tasks: Sequence[Task], inits: int, backbone: Backbone) -> None:

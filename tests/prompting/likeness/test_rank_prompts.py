@@ -130,3 +130,28 @@ def test_every_measure_ranks():
     for name, measure in MEASURES.items():
         known = rows if {"prior", "transfers"} & set(measure.needs) else None
         assert len(rank_prompts(TARGET, SOURCES, measure=name, transfers=known)) == 3
+
+
+def test_transfers_to_the_target_s_task_are_not_read_where_its_name_is_another():
+    """``tune`` from several inits calls a prompt TASK.SEED, and transfers are known by the task."""
+    target = prompt("t.3", 0, tasks=("t",))
+    elsewhere = [Transfer(s, "near", score) for s, score in (("near", 0.5), ("far", 0.9), ("middle", 0.1))]
+    own = [Transfer(s, "t", score) for s, score in (("near", 0.0), ("far", 0.1), ("middle", 1.0))]
+    for measure in ("prior", "pooled_and_neighbours"):
+        blind = rank_prompts(target, SOURCES, measure=measure, transfers=elsewhere)
+        assert rank_prompts(target, SOURCES, measure=measure, transfers=[*elsewhere, *own]) == blind
+
+
+def test_sources_are_found_in_the_transfers_by_their_one_task():
+    rows = [Transfer(s, "x", score) for s, score in (("near", 0.5), ("far", 0.9), ("middle", 0.1))]
+    renamed = [prompt(f"{s.name}.0", angle, tasks=(s.name,)) for s, angle in zip(SOURCES, (90, 10, -60), strict=True)]
+    ranking = rank_prompts(TARGET, renamed, measure="prior", transfers=rows)
+    assert [hit.name for hit in ranking] == ["far.0", "near.0", "middle.0"]
+
+
+@pytest.mark.parametrize("target", ["x", "t"])
+def test_transfers_that_say_nothing_of_any_source_are_refused(target, one_sentence):
+    source = "elsewhere" if target == "x" else "near"
+    with pytest.raises(PromptError, match="say nothing of 'far'") as told:
+        rank_prompts(TARGET, SOURCES, measure="prior", transfers=[Transfer(source, target, 0.5)])
+    assert one_sentence(told.value)

@@ -424,3 +424,10 @@ def test_whatever_bytes_it_is_a_prompt_or_one_of_our_errors(wholes, tmp_path, da
     (tmp_path / "file.bin").write_bytes(bytes(good))
     with contextlib.suppress(TaskspaceError):
         assert np.isfinite(read_prompt(tmp_path / "file.bin").tokens).all()
+
+
+def test_several_prompts_of_one_task_and_what_a_killed_save_left(tmp_path, make_prompt):
+    for name in ("mood.0", "mood.1", "a%2Fb", ".mood.2.17.part"):
+        replace(make_prompt("mood"), name=name).save(tmp_path / name)
+    np.save(tmp_path / ".table.npy", table())
+    assert list(read_prompts(tmp_path)) == ["a/b", "mood.0", "mood.1"]

@@ -219,3 +219,24 @@ def test_ours_are_the_files_that_are_written(tmp_path, make_prompt):
     written = names(make_prompt().save(tmp_path / "p"))
     assert set(written) <= folders._FILES
     assert json.loads((tmp_path / "p" / "taskspace.json").read_text())["format"] == 1
+
+
+@pytest.mark.parametrize(("field", "value", "told"), [
+    ("name", 3, "name is 3"), ("provenance", [], "provenance is"), ("backbone.name", 4, "backbone.name is 4"),
+    ("backbone.kind", "tree", "backbone.kind is 'tree'"), ("backbone.width", "4", "backbone.width is '4'"),
+    ("provenance.applied", [], "provenance.applied is"), ("provenance.recipe", "x", "provenance.recipe is 'x'"),
+    ("provenance.imported", 3, "provenance.imported is 3"), ("provenance.metrics", [1], "provenance.metrics is"),
+    ("provenance.recipe", {"max_length": "16"}, "max_length is '16'"),
+    ("provenance.applied", {"sources": [1]}, "sources is"),
+    ("provenance.applied", {"sources": {"a": {"provenance": {"recipe": 2}}}}, "sources.a.provenance.recipe is 2"),
+])  # fmt: skip
+def test_fields_of_another_type(tmp_path, make_prompt, one_sentence, field, value, told):
+    path = make_prompt().save(tmp_path / "p") / "taskspace.json"
+    header = json.loads(path.read_text())
+    outer, _, inner = field.partition(".")
+    header[outer] = {**header[outer], inner: value} if inner else value
+    path.write_text(json.dumps(header))
+    with pytest.raises(PromptError) as caught:
+        read_prompt(tmp_path / "p")
+    assert told in str(caught.value)
+    assert one_sentence(caught.value)

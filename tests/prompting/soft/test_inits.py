@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from taskspace.errors import PromptError, SettingError
-from taskspace.prompting.soft import inits
+from taskspace.prompting.soft import SoftPrompt, inits
 
 TABLE = np.random.default_rng(5).standard_normal((200, 6)).astype(np.float32)
 
@@ -114,3 +114,19 @@ def test_settings_that_cannot_be(act, one_sentence):
 def test_a_backbone_of_another_width(backbone_of):
     with pytest.raises(PromptError, match="another backbone"):
         inits.vocabulary(TABLE, 3, 0, backbone=backbone_of(8))
+
+
+def test_a_start_keeps_what_its_prompt_said_and_does_not_grow_along_a_chain():
+    begun = inits.vocabulary(TABLE, 2, 3, 10)
+    made = SoftPrompt(
+        begun.tokens + 1, None, "made", begun.tokens, ("a",), {"recipe": {"rate": 0.1}, "start": {"x": 1}}
+    )
+    assert inits.from_prompt(begun).provenance["start"]["of"] == begun.provenance["start"]
+    assert inits.from_prompt(made).provenance["start"]["of"] == {"recipe": {"rate": 0.1}}
+    sizes, prompt = [], made
+    for _ in range(5):
+        start = inits.from_prompt(prompt.vector.apply(begun))
+        sizes.append(len(str(dict(start.provenance))))
+        about = {"recipe": {"rate": 0.1}, "start": dict(start.provenance["start"])}
+        prompt = SoftPrompt(start.tokens + 1, None, "made", start.tokens, ("a",), about)
+    assert len(set(sizes[1:])) == 1

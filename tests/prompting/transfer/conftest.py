@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-FILLER = "the a is was it we saw very one some here there".split()
+FILLER = ["the", "a", "is", "was", "it", "we", "saw", "very", "one", "some", "here", "there"]
 CUES = {"mood": "judge", "topic": "sort"}
 CLASSES = {
     "mood": {"good": ("great", "lovely", "fine"), "bad": ("awful", "dull", "poor")},
@@ -21,7 +21,7 @@ CLASSES = {
 ANSWERS = [name for classes in CLASSES.values() for name in classes]
 WORDS = [*FILLER, *CUES.values(), *ANSWERS, *(w for classes in CLASSES.values() for ws in classes.values() for w in ws)]
 MARKS = ["<pad>", "</s>", "<unk>", "<s>"]
-FRONT, WIDTH, BATCH, STEPS = 4, 32, 48, 350
+FRONT, WIDTH, BATCH, STEPS, SEED = 4, 32, 48, 350, 2
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -106,8 +106,7 @@ def _loss(kind, model, tokenizer, lessons):
 
     The embeddings are blurred, so that what lies between tokens, as soft prompts do, means something to the model too.
     """
-    import torch
-
+    torch = pytest.importorskip("torch")
     asked = [tokenizer.convert_tokens_to_ids(words) for words, _ in lessons]
     said = [[*tokenizer.convert_tokens_to_ids([answer]), 13] for _, answer in lessons]
     if kind == "t5":
@@ -124,14 +123,28 @@ def _loss(kind, model, tokenizer, lessons):
     return model(inputs_embeds=read, attention_mask=(inputs != 12).long(), labels=wanted).loss
 
 
-def _trained(kind, folder):
+def _made(kind):
     torch = pytest.importorskip("torch")
+    tokenizer = _tokenizer(kind)
+    torch.manual_seed(SEED)
+    return {"t5": _t5, "llama": _llama}[kind](len(tokenizer)), tokenizer
+
+
+def _saved(model, tokenizer, folder):
     from transformers.utils import logging
 
-    tokenizer, rng = _tokenizer(kind), random.Random(0)
+    logging.disable_progress_bar()
+    model.save_pretrained(folder)
+    logging.enable_progress_bar()
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _trained(kind, folder):
+    torch = pytest.importorskip("torch")
+    rng = random.Random(SEED)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = {"t5": _t5, "llama": _llama}[kind](len(tokenizer))
+        model, tokenizer = _made(kind)
         optimiser = torch.optim.AdamW(model.parameters())
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 5e-3, total_steps=STEPS)
         for _ in range(STEPS):
@@ -140,11 +153,7 @@ def _trained(kind, folder):
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             schedule.step()
-    logging.disable_progress_bar()
-    model.save_pretrained(folder)
-    logging.enable_progress_bar()
-    tokenizer.save_pretrained(folder)
-    return folder
+    return _saved(model, tokenizer, folder)
 
 
 @pytest.fixture(scope="session", params=["t5", "llama"])
@@ -156,15 +165,21 @@ def taught(request, tmp_path_factory):
 
     backbone = load_backbone(_trained(request.param, tmp_path_factory.mktemp("taught") / request.param))
     table = backbone.embeddings.float().numpy()
-    starts = [
-        inits.vocabulary(table, FRONT, seed, first=len(FILLER), backbone=backbone.identity) for seed in range(3)
-    ]
+    starts = [inits.vocabulary(table, FRONT, seed, first=len(FILLER), backbone=backbone.identity) for seed in range(3)]
     return SimpleNamespace(
         kind=request.param, backbone=backbone, starts=starts,
         tasks={name: rows_of(name) for name in CLASSES},
         among_all={name: rows_of(name, every=True) for name in CLASSES},
         wording=Verbaliser("{text}", answers={answer: answer for answer in ANSWERS}),
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny_t5(tmp_path_factory):
+    """The folder of the same T5, untrained."""
+    torch = pytest.importorskip("torch")
+    with torch.random.fork_rng(devices=[]):
+        return _saved(*_made("t5"), tmp_path_factory.mktemp("models") / "t5")
 
 
 @pytest.fixture(scope="session")
@@ -202,6 +217,6 @@ def small_tasks(tasks):
     from taskspace.task import Task
 
     trip = tasks["trip"].take(range(24))
-    names = {"yes": "train", "no": "snow"}
+    names = {"yes": "rain", "no": "soup"}
     labels = Classes(trip.stated_labels.codes, tuple(names[name] for name in trip.label_names))
     return {"mood": tasks["mood"].take(range(24)), "trip": Task(trip.inputs.texts, labels, name="trip")}

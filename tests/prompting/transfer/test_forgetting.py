@@ -23,9 +23,7 @@ def test_the_scale_that_forgets_most_among_those_that_keep_enough(monkeypatch, t
     _scored(monkeypatch, {
         "mood": {0.0: 0.9, 0.5: 0.7, 1.0: 0.4, 1.5: 0.1}, "trip": {0.0: 0.8, 0.5: 0.79, 1.0: 0.77, 1.5: 0.7},
     })  # fmt: skip
-    found = forget(
-        tiny_backbone, prompt, prompt.vector, forgotten=forgotten, kept=kept, scales=(1.5, 0.5, 1.0)
-    )
+    found = forget(tiny_backbone, prompt, prompt.vector, forgotten=forgotten, kept=kept, scales=(1.5, 0.5, 1.0))
     assert found.scales == (0.0, 0.5, 1.0, 1.5)
     assert found.chosen == 1.0  # at 1.5 less than 95 % of 0.8 are left
     assert found.forgotten.tolist() == [0.9, 0.7, 0.4, 0.1]

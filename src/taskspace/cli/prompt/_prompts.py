@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,15 +43,12 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a prompt that is t
 def read_all(paths: Iterable[str | Path]) -> list[SoftPrompt]:
     """The prompts in files, folders of a prompt and folders of prompts, in that order."""
     from taskspace.prompting.soft import read_prompt, read_prompts
+    from taskspace.prompting.soft.files import is_prompt
 
     found: list[SoftPrompt] = []
     for path in map(Path, paths):
-        if _holds_prompts(path):
-            inside = [read_prompt(child) for child in sorted(path.iterdir()) if _is_prompt(child)]
-            if not inside:
-                raise PromptError(f"{path} holds no prompts; give a prompt's folder or file, or a folder of them")
-            found += inside
-        elif path.suffix == ".safetensors" and holds_many(path):
+        many = not is_prompt(path) if path.is_dir() else path.suffix == ".safetensors" and holds_many(path)
+        if many:
             found += read_prompts(path).values()
         else:
             found.append(read_prompt(path))
@@ -115,6 +113,14 @@ def metric_of(task: Task, said: str | None) -> str:
     return said or best_metric_for(task).name
 
 
+def heads_of(places: Sequence[str], metrics: Sequence[str]) -> list[str]:
+    """What the scores of each file or folder stand under: its name, or its path where several are called so."""
+    names = [Path(place).name for place in places]
+    counted = Counter(dict(zip(places, names, strict=True)).values())
+    shown = [name if counted[name] == 1 else place for place, name in zip(places, names, strict=True)]
+    return [f"{name} {metric}" for name, metric in zip(shown, metrics, strict=True)]
+
+
 def read_rows(where: str, split: str, columns: Mapping[str, Any]) -> Task:
     """A split of a task folder, or all rows of a file."""
     from taskspace.task import Task
@@ -150,17 +156,6 @@ def _word(said: str) -> tuple[str, str]:
     if not name or not word:
         raise SettingError(f"--word {said} names no class and its word; say it as CLASS=WORD")
     return name, word
-
-
-def _is_prompt(path: Path) -> bool:
-    """A folder of one prompt, ours, PEFT's or thunlp's, or a file that may be one."""
-    if path.is_dir():
-        return any((path / name).is_file() for name in ("taskspace.json", "adapter_config.json", "task_prompt"))
-    return path.suffix in (".safetensors", ".npy", ".pt", ".bin") or path.name == "task_prompt"
-
-
-def _holds_prompts(path: Path) -> bool:
-    return path.is_dir() and not _is_prompt(path)
 
 
 def holds_many(path: Path) -> bool:

@@ -9,7 +9,7 @@ import typer
 
 from taskspace.cli import _options as o
 from taskspace.cli.prompt import _prompts as p
-from taskspace.errors import SettingError, did_you_mean
+from taskspace.errors import PromptError, SettingError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,8 @@ def combine(
     density: Annotated[float, typer.Option(help="For ties: the share of each vector that stays.")] = 0.2,
     vector: Annotated[Path | None, typer.Option(help="Keep the combined vector in this safetensors file.")] = None,
     model: p.ModelOption = None,
+    template: p.Template = None,
+    word: p.Words = None,
     text: o.TextColumn = None,
     text_pair: o.PairColumn = None,
     label: o.LabelColumn = None,
@@ -60,7 +62,8 @@ def combine(
     sources = p.read_all(prompts)
     made = _combined([source.vector for source in sources], method, weights, density)
     search = scale == "search"
-    _require_sense(search, validation, out, force=force)
+    _require_sense(search, validation, worded=bool(template or word))
+    _require_places(out, vector, force=force)
     columns = {"text": text, "text_pair": text_pair, "label": label, "limit": limit}
     rows = [p.read_rows(where, split, columns) for where in validation or ()]
     scales = _numbers(grid, "--grid") if grid else list(GRID)
@@ -68,17 +71,17 @@ def combine(
     start = _start(init, sources, backbone)
     found: ScaleSearch | None = None
     if search and backbone is not None:
-        p.note_wording(sources)
+        if not (template or word):
+            p.note_wording(sources)
         found = search_scale(
-            backbone, start, made, rows, grid=scales, metric=metric, max_length=p.length_read(sources, max_length)
-        )
+            backbone, start, made, rows, grid=scales, metric=metric, verbaliser=p.wording(backbone, template, word),
+            max_length=p.length_read(sources, max_length),
+        )  # fmt: skip
     combined = made.apply(start, _number(scale, "--scale") if found is None else found.best)
     combined.save(out)
     if vector is not None:
         made.save(vector)
-    heads = [
-        f"{Path(where).name} {p.metric_of(task, metric)}" for where, task in zip(validation or (), rows, strict=True)
-    ]
+    heads = p.heads_of(validation or (), [p.metric_of(task, metric) for task in rows])
     _print(combined, out, vector, [] if found is None else _scores(found, heads), as_json=as_json)
 
 
@@ -115,12 +118,26 @@ def _is_seed(init: str | None) -> bool:
     return init is not None and init.isdigit() and not o.there(init)
 
 
-def _require_sense(search: bool, validation: Sequence[str] | None, out: Path, *, force: bool) -> None:
+def _require_sense(search: bool, validation: Sequence[str] | None, *, worded: bool) -> None:
     if search and not validation:
         raise SettingError("--scale search needs rows to score on; give them with --validation, or a number as --scale")
     if validation and not search:
         raise SettingError("--validation is for --scale search; say that, or leave it out")
+    if worded and not search:
+        raise SettingError("--template and --word are for --scale search; say that, or leave them out")
+
+
+def _require_places(out: Path, vector: Path | None, *, force: bool) -> None:
+    """That all which is to be written can be, before any of it is."""
     p.require_free(out, force=force)
+    if vector is None:
+        return
+    p.require_free(vector, force=force)
+    if vector.resolve() in (out.resolve(), *out.resolve().parents):
+        raise PromptError(f"--vector {vector} is where the prompt goes; give another file")
+    if vector.is_dir() or not vector.parent.is_dir():
+        what = vector if vector.is_dir() else vector.parent
+        raise PromptError(f"--vector {vector} is no file that can be written, for the folder {what}; give another file")
 
 
 def _print(prompt: SoftPrompt, out: Path, vector: Path | None, scores: list[dict[str, Any]], *, as_json: bool) -> None:

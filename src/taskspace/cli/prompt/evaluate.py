@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +13,7 @@ from taskspace.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from taskspace.prompting.bank import Wording
     from taskspace.prompting.soft import SoftPrompt
     from taskspace.task import Task
     from taskspace.tuning.backbones import Backbone
@@ -54,12 +54,13 @@ def evaluate(
     read = p.length_read(found, max_length)
     if not (template or word):
         p.note_wording(found)
-    if on is None:
-        _forget(backbone, found, rows, metric, read, as_json=as_json)
+    worded = p.wording(backbone, template, word)
+    if not on:
+        _forget(backbone, found, rows, metric, read, worded, as_json=as_json)
         return
     from taskspace.prompting import PromptBank
 
-    bank = PromptBank(backbone, found, max_length=read, verbaliser=p.wording(backbone, template, word))
+    bank = PromptBank(backbone, found, max_length=read, verbaliser=worded)
     scores = {where: bank.evaluate(task, metric=metric).tolist() for where, task in zip(on, rows, strict=True)}
     names = {where: p.metric_of(task, metric) for where, task in zip(on, rows, strict=True)}
     _print(found, scores, names, as_json=as_json)
@@ -75,8 +76,8 @@ def _print(
         ]
         o.print_json({"metrics": names, "prompts": each})
         return
-    heads = {where: f"{Path(where).name} {names[where]}" for where in scores}
-    columns = {heads[where]: found for where, found in scores.items()}
+    heads = p.heads_of(list(scores), list(names.values()))
+    columns = dict(zip(heads, scores.values(), strict=True))
     typer.echo(
         p.table(
             [
@@ -93,6 +94,7 @@ def _forget(
     rows: Sequence[Task],
     metric: str | None,
     read: int,
+    worded: Wording | None,
     *,
     as_json: bool,
 ) -> None:
@@ -102,7 +104,8 @@ def _forget(
         raise SettingError(f"--forget takes one prompt's vector away, and {len(prompts)} were given; give one")
     lost, kept = rows
     curve = forget(
-        backbone, prompts[0], prompts[0].vector, forgotten=lost, kept=kept, metric=metric, max_length=read
+        backbone, prompts[0], prompts[0].vector, forgotten=lost, kept=kept, metric=metric, verbaliser=worded,
+        max_length=read,
     )  # fmt: skip
     points = zip(curve.scales, curve.forgotten.tolist(), curve.kept.tolist(), strict=True)
     table = [{"taken_away": scale, "forgotten": one, "kept": other} for scale, one, other in points]

@@ -10,7 +10,7 @@ import numpy as np
 from taskspace.errors import PromptError, SettingError
 from taskspace.prompting.likeness._measures import measure_named
 from taskspace.prompting.likeness._transfers import by_target, known_transfers, source_prior
-from taskspace.prompting.soft._tables import same_backbone
+from taskspace.prompting.soft import same_backbone
 from taskspace.ranking import Hit, Ranking
 
 if TYPE_CHECKING:
@@ -37,13 +37,14 @@ def rank_prompts(
     """Order ``sources`` by how well each may start a prompt for the target, as a measure of :data:`MEASURES` has it.
 
     ``compare="vectors"`` takes what tuning added in place of the prompts.  ``prior`` says by name what a source is
-    worth whatever the target, ``transfers`` what was measured so far (rows to the target itself are never read); a
+    worth whatever the target, ``transfers`` what was measured so far (under a source's name or that of its
+    one task; rows to the target itself and to its tasks are never read); a
     prior that is not given is made of them.  The target itself, by name or content, is left out; ties go by
     name; the notes tell both.
 
     Raises :class:`SettingError` for an unknown measure and for a prior or transfers that it would not use,
     :class:`PromptError` for prompts of another backbone, width or (measures token by token) length, and for
-    vectors of prompts whose init is unknown.
+    vectors of prompts whose init is unknown, and for transfers of which none is of a source.
     """
     chosen = measure_named(measure)
     _require_used(chosen, prior, transfers)
@@ -51,11 +52,12 @@ def rank_prompts(
     for source in kept:
         _require_same_backbone(target, source)
     names = [source.name for source in kept]
-    scores = None if transfers is None else by_target(transfers)
+    scores = None if transfers is None else _foreign(transfers, target)
+    called = names if scores is None else _called(kept, scores)
     worth = None if prior is None else _worth(prior, names)
     if worth is None and scores is not None:
-        worth = source_prior(scores, target.name, names)
-    known = None if scores is None else known_transfers(scores, target.name, names)
+        worth = source_prior(scores, target.name, called)
+    known = None if scores is None else known_transfers(scores, target.name, called)
     tables = [_table(prompt, compare) for prompt in (target, *kept)]
     shown = [repr(name) for name in names]
     values = chosen(tables[0], tables[1:], names=shown, prior=worth, known=known).tolist()
@@ -97,6 +99,27 @@ def _require_same_backbone(target: SoftPrompt, source: SoftPrompt) -> None:
             f"{source.name!r} was tuned on {of[0]} and {target.name!r} on {of[1]}, whose embeddings are not known "
             "to be the same; compare prompts of one backbone only"
         )
+
+
+def _foreign(transfers: Iterable[Measured], target: SoftPrompt) -> dict[str, dict[str, float]]:
+    """Scores by target and source, without those on the target itself, by its name or its tasks."""
+    own = {target.name, *target.tasks}
+    return by_target(row for row in transfers if row.target not in own)
+
+
+def _called(sources: Sequence[SoftPrompt], scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """What the transfers call each source: its name, else its one task.
+
+    Raises :class:`PromptError` where they know none of them, since all would be worth the same then.
+    """
+    known = set(scores).union(*scores.values())
+    called = [s.tasks[0] if s.name not in known and len(s.tasks) == 1 else s.name for s in sources]
+    if called and not known & set(called):
+        raise PromptError(
+            f"the transfers to other tasks than the target's say nothing of {called[0]!r} or any other source; name the"
+            " sources as the transfers do"
+        )
+    return called
 
 
 def _worth(prior: Mapping[str, float], names: Sequence[str]) -> NDArray[np.float64]:

@@ -14,11 +14,11 @@ import numpy as np
 from taskspace._version import __version__
 from taskspace.errors import PromptError
 from taskspace.prompting.soft._card import card_of
+from taskspace.prompting.soft._header import backbone_from, provenance_from, text_from
 from taskspace.prompting.soft._peft import CONFIG, KEY, OLD_WEIGHTS, WEIGHTS, fitting_task, peft_config, read_peft
 from taskspace.prompting.soft._prompt import SoftPrompt
 from taskspace.prompting.soft._stored import open_tensors, parsed
 from taskspace.prompting.soft._tables import fingerprint_of
-from taskspace.tuning.identity import BackboneId
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -91,11 +91,11 @@ def prompt_from(
                     f"the {what} in {path} are not those that {OWN} was written for; delete {OWN} to read the rest as "
                     "a plain adapter, or fetch the prompt again"
                 )
-        backbone = BackboneId.from_dict(header["backbone"]) if header["backbone"] else None
         weights = {str(task): float(weight) for task, weight in header["weights"].items()}
         return SoftPrompt(
-            tokens, backbone, header["name"], init, tuple(weights), header["provenance"], header["layout"], weights
-        )
+            tokens, backbone_from(header["backbone"], path), text_from(header["name"], "name", path), init,
+            tuple(weights), provenance_from(header["provenance"], path), header["layout"], weights,
+        )  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -113,5 +113,8 @@ def backbone_said(said: BackboneId | str, width: int, kind: BackboneKind | None 
     """The backbone that the caller names; :class:`PromptError` if its kind cannot be told from the name."""
     backbone = said if isinstance(said, BackboneId) else named_backbone(said, width, kind)
     if backbone is None:
-        raise PromptError(f"the kind of backbone {said!r} cannot be told from its name; give a BackboneId instead")
+        raise PromptError(
+            f"the kind of backbone {said!r} (encoder, encoder-decoder or decoder) cannot be told from its name; say"
+            " it with --backbone-kind, or give a BackboneId"
+        )
     return backbone

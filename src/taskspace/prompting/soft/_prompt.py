@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from taskspace.prompting.bank import Wording
     from taskspace.prompting.begin import Init
     from taskspace.prompting.soft._vector import PromptVector
-    from taskspace.prompting.tune import Held, Wording
+    from taskspace.prompting.tune import Held
     from taskspace.task import Task
     from taskspace.tuning.backbones import Backbone
     from taskspace.tuning.identity import BackboneId

@@ -14,15 +14,17 @@ import numpy as np
 from taskspace._files import replacing
 from taskspace._version import __version__
 from taskspace.errors import PromptError
+from taskspace.prompting.soft._header import backbone_from, object_from, sources_from, text_from
 from taskspace.prompting.soft._prompt import SoftPrompt
 from taskspace.prompting.soft._stored import open_tensors, parsed
 from taskspace.prompting.soft._tables import LAYOUTS, Layout, better_known, fingerprint_of, frozen_table, require_fit
-from taskspace.tuning.identity import BackboneId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from taskspace.tuning.identity import BackboneId
 
 _CANCELLED = 1e-12
 """A weight this much smaller than the two it is the sum of is rounding, and the task is gone."""
@@ -179,10 +181,11 @@ class PromptVector:
         if header.get("kind") != "prompt vector" or "vector" not in stored.tensors:
             raise PromptError(f"{path} is not a prompt vector; read a prompt with read_prompt and take its .vector")
         with parsed(path):
-            backbone = BackboneId.from_dict(header["backbone"]) if header["backbone"] else None
+            about = object_from(header["provenance"], "provenance", path)
+            sources_from(about, path)
             return cls(
-                stored.tensors["vector"], backbone, dict(header["weights"]), header["init_id"],
-                dict(header["provenance"]), header["layout"],
+                stored.tensors["vector"], backbone_from(header["backbone"], path), dict(header["weights"]),
+                text_from(header["init_id"], "init_id", path), about, header["layout"],
             )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -69,7 +70,8 @@ def read_prompt(
 def read_prompts(path: str | Path, *, backbone: BackboneId | str | None = None) -> dict[str, SoftPrompt]:
     """Many prompts by task: a safetensors file with one table for each, or a folder of prompt files and folders.
 
-    A text ``backbone`` in the metadata of the file is heard.
+    Our own folders go by their names, since there may be several of a task; hidden files are not looked at.  A text
+    ``backbone`` in the metadata of the file is heard.
     """
     path = Path(path)
     pairs = list(_in_folder(path, backbone) if path.is_dir() else _in_file(path, backbone))
@@ -81,6 +83,13 @@ def read_prompts(path: str | Path, *, backbone: BackboneId | str | None = None) 
         twice = next(name for name in names if names.count(name) > 1)
         raise PromptError(f"{path} holds two prompts of {twice!r}; read them one by one with read_prompt")
     return prompts
+
+
+def is_prompt(path: Path) -> bool:
+    """Whether it is a folder of one prompt, ours, PEFT's or thunlp's, or a file that may be one."""
+    if path.is_dir():
+        return any((path / name).is_file() for name in (OWN, CONFIG, "task_prompt"))
+    return path.is_file() and (path.suffix in _SUFFIXES or path.name == "task_prompt")
 
 
 def write_peft(
@@ -118,7 +127,7 @@ def write_peft(
 
 def write_npy(prompt: SoftPrompt, path: str | Path) -> Path:
     """The numbers alone, float32[m, d], as ``google-research/prompt-tuning`` loads them."""
-    target = _suffixed(path, ".npy")
+    target = suffixed(path, ".npy")
     try:
         with replacing(target) as partial:
             np.save(partial, prompt.tokens)
@@ -137,7 +146,7 @@ def write_embeds(prompt: SoftPrompt, path: str | Path) -> Path:
 
     if prompt.layout != "input":
         raise PromptError(f"{prompt.name!r} is a prefix of keys and values and no inputs_embeds; use write_peft")
-    target = _suffixed(path, ".safetensors")
+    target = suffixed(path, ".safetensors")
     try:
         with replacing(target) as partial:
             partial.write_bytes(save({"inputs_embeds": np.array(prompt.tokens)}, {"taskspace": own_json(prompt)}))
@@ -184,10 +193,10 @@ def _in_file(path: Path, backbone: BackboneId | str | None) -> Iterator[tuple[st
 
 def _in_folder(path: Path, backbone: BackboneId | str | None) -> Iterator[tuple[str, SoftPrompt]]:
     for child in sorted(path.iterdir()):
-        folder = child.is_dir() and any((child / name).is_file() for name in (OWN, CONFIG, "task_prompt"))
-        if folder or (child.is_file() and (child.suffix in _SUFFIXES or child.name == "task_prompt")):
+        if not child.name.startswith(".") and is_prompt(child):  # else what a killed save left
             prompt = read_prompt(child, backbone=backbone)
-            yield prompt.tasks[0] if len(prompt.tasks) == 1 else prompt.name, prompt
+            own = (child / OWN).is_file()
+            yield unquote(child.name) if own else prompt.tasks[0] if len(prompt.tasks) == 1 else prompt.name, prompt
 
 
 def _own(prompt: SoftPrompt, path: Path, said: dict[str, Any]) -> SoftPrompt:
@@ -208,6 +217,7 @@ def _own(prompt: SoftPrompt, path: Path, said: dict[str, Any]) -> SoftPrompt:
     return prompt if task is None else replace(prompt, tasks=(task,), weights=None, name=task)
 
 
-def _suffixed(path: str | Path, suffix: str) -> Path:
+def suffixed(path: str | Path, suffix: str) -> Path:
+    """The file that a table is written to: with the suffix, once."""
     path = Path(path)
     return path if path.suffix == suffix else path.with_name(path.name + suffix)

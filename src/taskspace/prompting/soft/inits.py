@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from taskspace.errors import SettingError
+from taskspace.prompting.soft._origin import origin_of
 from taskspace.prompting.soft._prompt import SoftPrompt
 from taskspace.prompting.soft._tables import frozen_table
 
@@ -92,7 +93,11 @@ def from_prompt(prompt: SoftPrompt, m: int | None = None) -> SoftPrompt:
     length = prompt.length if m is None else _length(m)
     if length > prompt.length:
         raise SettingError(f"prompt {prompt.name!r} has {prompt.length} tokens, not m={m}; give at most that many")
-    said = {"how": "prompt", "prompt": prompt.name, "fingerprint": prompt.fingerprint, "tasks": list(prompt.tasks)}
+    of = {name: value for name, value in origin_of(prompt).items() if name != "of"}
+    said: dict[str, Any] = {
+        "how": "prompt", "prompt": prompt.name, "fingerprint": prompt.fingerprint, "tasks": list(prompt.tasks),
+        "of": of,
+    }  # fmt: skip
     return _start(prompt.tokens[:length], prompt.backbone, prompt.name or "prompt", layout=prompt.layout, **said)
 
 

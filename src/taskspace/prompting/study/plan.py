@@ -50,6 +50,10 @@ class Plan:
         for target, pair in self.targets.items():
             if unknown := [name for name in pair if name not in self.sources]:
                 raise SettingError(f"target {target!r} starts from {unknown[0]!r}, which is not a source; add it there")
+            if len(set(pair)) < len(pair):
+                raise SettingError(f"target {target!r} starts from {pair[0]!r} twice; name two different sources")
+            if target in self.sources:
+                raise SettingError(f"{target!r} is a source and a target, so its rows were seen; name another target")
         if unknown := sorted(set(self.methods) - set(METHODS)):
             raise SettingError(f"method {unknown[0]!r} is not known; choose among {', '.join(METHODS)}")
         if unknown := sorted(set(self.parts) - set(PARTS)):

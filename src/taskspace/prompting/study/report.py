@@ -156,7 +156,7 @@ def _verdicts(found: Sequence[Claim], places: Sequence[Claim], rules: Rules) -> 
         f"above 0). Independence holds if the interval lies within ±{rules.margin:g}, and does not if a difference "
         f"beyond that is sure, over all tasks or on one. A sum serves if it keeps more than {rules.share:g}, and does "
         "not if it surely keeps less. Everything else is not enough runs to tell. Adjusted is Holm's p, over these "
-        "claims here and over the rows of one claim below; n counts inits or tasks, not runs.  Intervals speak of other "
+        "claims here and over the rows of one claim below; n counts inits or tasks, not runs. Intervals speak of other "
         "inits, not of other test rows: all runs of a task share the same ones.",
         "",
         *([to_markdown(rows)] if rows else []),

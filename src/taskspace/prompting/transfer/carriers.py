@@ -66,11 +66,15 @@ PLACES = 256
 
 
 def ptuning2(backbone: Backbone, sources: Sequence[Sources], outputs: Sequence[int], seed: int) -> tuple[Part, Head]:
-    """Keys and values in front of every layer, and a trained head instead of label words (Liu et al. 2022)."""
+    """Keys and values in front of every layer, and a trained head instead of label words (Liu et al. 2022).
+
+    There is no init to start from: row k draws its own, by ``seed + k``.
+    """
     from taskspace.tuning.parts import Head, Prefixes
 
-    part = Prefixes.start(backbone, len(sources), sources[0].init.length, seed=seed)
-    return part, Head(len(sources), outputs, backbone.width, seed=seed, device=backbone.device)
+    seeds = [seed + row for row in range(len(sources))]
+    part = Prefixes.start(backbone, len(sources), sources[0].init.length, seed=seeds)
+    return part, Head(len(sources), outputs, backbone.features, seed=seed, device=backbone.device)
 
 
 CARRIERS: dict[str, Callable[[Backbone, Sequence[Sources], Sequence[int], int], tuple[Any, Any]]] = {

@@ -25,7 +25,7 @@ class Forgetting:
     """Scores float64[len(scales)] on the task to be forgotten and on one to be kept, by how much was taken away.
 
     ``chosen`` is the scale that forgets most among those that keep at least ``kept_share`` of the kept task's score
-    at scale 0 (Ilharco et al. 2023 choose so for weights, with 95 %); None where even the smallest does not.
+    at scale 0 (Ilharco et al. 2023 choose so for weights, with 95 %); None where none does, or nothing is forgotten.
     """
 
     scales: tuple[float, ...]
@@ -59,6 +59,6 @@ def forget(
     prompts = [vector.apply(prompt, -scale) for scale in order]
     bank = PromptBank(backbone, prompts, max_length=max_length, verbaliser=verbaliser)
     lost, held = bank.evaluate(forgotten, metric=metric), bank.evaluate(kept, metric=metric)
-    allowed = [place for place in range(1, len(order)) if held[place] >= kept_share * held[0]]
+    allowed = [at for at in range(1, len(order)) if held[at] >= kept_share * held[0] and lost[at] < lost[0]]
     chosen = min(allowed, key=lambda place: float(lost[place]), default=None)
     return Forgetting(tuple(order), lost, held, kept_share, None if chosen is None else order[chosen])
