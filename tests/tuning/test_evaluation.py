@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -47,7 +49,9 @@ def test_rows_without_a_label_are_left_out(t5, tasks):
     labels = [None if row % 3 else truth_of(task)[row] for row in range(len(task))]
     some = Task(task.inputs.texts, labels, name="mood")
     kept = task.take(range(0, len(task), 3))
-    np.testing.assert_array_equal(evaluate(bank, some, [0, 1], max_length=64), evaluate(bank, kept, [0, 1], max_length=64))
+    np.testing.assert_array_equal(
+        evaluate(bank, some, [0, 1], max_length=64), evaluate(bank, kept, [0, 1], max_length=64)
+    )
     with pytest.raises(DataError, match="no labels"):
         evaluate(bank, Task(["a", "b"], name="mood"), [0], max_length=64)
 
@@ -115,3 +119,38 @@ def test_an_encoder_reads_texts_and_a_writer_reads_them_worded(encoder_backbone,
     own = Verbaliser("{text} ?", answers={"good": "positive", "bad": "negative"})
     assert worded(t5, task, own).inputs.texts[0] == f"{task.inputs.texts[0]} ?"
     assert set(worded(encoder_backbone, task, own).answers) == {"positive", "negative"}
+
+
+class _Said:
+    """A bank that says what it is told to say."""
+
+    def __init__(self, scores, kind="decoder"):
+        self.backbone, self._scores = SimpleNamespace(kind=kind), np.asarray(scores, np.float32)
+
+    def scores(self, examples, owners, *, max_length):
+        return self._scores
+
+
+def test_answers_stand_for_their_classes_whatever_the_order_of_words():
+    # By hand: classes in the order bad, good; their words sort the other way round.
+    task = Task(["a", "b", "c", "d"], ["good", "bad", "good", "good"], name="any")
+    wording = Verbaliser("{text}", answers={"good": "apple", "bad": "zebra"})
+    first = [[-2, -1], [-1, -2], [-2, -1], [-1, -2]]  # good, bad, good, bad: three of four
+    second = [[-1, -2], [-2, -1], [-1, -2], [-2, -1]]  # bad, good, bad, good: one of four
+    for kind in ("decoder", "encoder"):
+        found = evaluate(
+            _Said([first, second], kind), task, [0, 1], metric="accuracy", verbaliser=wording, max_length=9
+        )
+        assert found.tolist() == [0.75, 0.25]
+
+
+def test_numbers_of_answers_and_of_heads_by_hand():
+    task = Task(["a", "b", "c"], Numbers(np.array([1.0, 2.0, 3.0])), name="any")
+    wording = Verbaliser("{text}", answers={word: word for word in ("3.0", "1.0", "2.0")})
+    chosen = [[[-3, -1, -2], [-3, -2, -1], [-1, -2, -3]], [[-1, -2, -3], [-2, -3, -1], [-2, -1, -3]]]
+    found = evaluate(_Said(chosen), task, [0, 1], metric="pearson", verbaliser=wording, max_length=9)
+    np.testing.assert_allclose(found, [1, -1])
+    outputs = [[[2.0], [4.0], [6.0]], [[0.0], [3.0], [0.0]]]
+    np.testing.assert_allclose(
+        evaluate(_Said(outputs, "encoder"), task, [0, 1], metric="pearson", max_length=9), [1, 0], atol=1e-6
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from taskspace.errors import DataError, SettingError
 from taskspace.labels import Classes, Numbers, Targets
 from taskspace.task import Task
+from taskspace.tuning._wordings import known_wording
 from taskspace.tuning.examples import Verbaliser, labelled, number_of, plain, verbalised
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data" / "tasks"
@@ -232,25 +234,6 @@ def test_values_are_equal_by_content():
 # What was answered
 
 
-@pytest.mark.parametrize(
-    ("said", "name"),
-    [
-        ("not_entailment", "not entailment"),
-        (" Not entailment.", "not entailment"),
-        ("ENTAILMENT", "entailment"),
-        ("entail", None),
-        ("", None),
-    ],
-)
-def test_a_written_class_is_read_back(said, name):
-    assert Verbaliser.of(NLI).class_of(said) == name
-
-
-def test_symbols_tell_classes_apart():
-    code = Verbaliser(answers={"one": "C", "two": "C++", "three": "C#"})
-    assert [code.class_of(said) for said in ("c", "C++", "c#", "C--")] == ["one", "two", "three", None]
-
-
 # Numbers
 
 
@@ -376,3 +359,26 @@ def test_real_classes_with_long_names():
     banking = real("banking77", "test")
     assert plain(banking).answers == banking.label_names
     assert max(map(len, banking.label_names)) > 40
+
+
+# The shared tasks
+
+
+def test_every_named_task_loads_its_own_data():
+    if not SHARED.is_dir():
+        pytest.skip("the shared tasks are not there")
+    listed = {each["name"]: each for each in json.loads((SHARED / "index.json").read_text(encoding="utf-8"))["tasks"]}
+    named = [name for name in sorted(listed) if known_wording(name) and (SHARED / name).is_dir()]
+    assert len(named) > 5
+    tasks = {name: real(name) for name in named}
+    assert len({task.inputs.digests for task in tasks.values()}) == len(named)
+    for name, task in tasks.items():
+        assert len(task.label_names) == (listed[name].get("n_classes") or 0), name
+        assert len(known_wording(name).words or task.label_names) == len(task.label_names), name
+
+
+@pytest.mark.parametrize("label", [float("inf"), 1e300])
+def test_a_number_that_cannot_be_learned_is_refused(label, one_sentence):
+    with pytest.raises(DataError, match="too large") as error:
+        plain(Task(["a", "b"], Numbers(np.array([1.0, label])), name="n"))
+    assert one_sentence(error.value)

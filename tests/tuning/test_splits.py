@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -404,7 +405,7 @@ def test_parts_that_share_rows_are_refused_or_lose_them(validation, test, says, 
     assert one_sentence(told.value)
     train, held, rest = held_out(task, **parts, overlap="drop")
     plain = [{plain_letters(text) for text in part.texts} for part in (train, held, rest)]
-    assert not (plain[0] & plain[1] or plain[0] & plain[2] or plain[1] & plain[2])
+    assert all(one.isdisjoint(other) for one, other in combinations(plain, 2))
     assert rows(rest) == rows(parts["test"])
 
 
@@ -412,3 +413,12 @@ def test_overlap_is_refuse_or_drop(one_sentence):
     with pytest.raises(SettingError, match="'refuse' or 'drop'") as told:
         held_out(task_of(["a", "b"]), overlap="keep")
     assert one_sentence(told.value)
+
+
+@pytest.mark.parametrize("wrong", ["0.2", True, [0.2]])
+def test_a_validation_that_is_no_share_is_refused(wrong, one_sentence):
+    task = Task([f"text {i}" for i in range(20)], ["a", "b"] * 10, name="t")
+    with pytest.raises(SettingError, match="validation") as error:
+        held_out(task, validation=wrong)
+    assert one_sentence(error.value)
+    assert len(held_out(task, validation=np.float32(0.2))[1]) == len(held_out(task, validation=0.2)[1]) == 4

@@ -64,7 +64,7 @@ class Bench:
         room = surrogate.positions - in_front if surrogate.positions else surrogate.max_length
         return Recipe(
             steps=learner.steps, batch=learner.batch, rate=learner.rate or learner.how.rate,
-            head_rate=learner.head_rate, warmup=max(1, learner.steps // 10), decay=0.0,
+            head_rate=learner.head_rate, warmup=min(max(1, learner.steps // 10), learner.steps - 1), decay=0.0,
             check=max(1, learner.steps // 4), max_length=max(8, min(surrogate.max_length, room)),
             seed=self._ground.seed,
         )  # fmt: skip
@@ -80,12 +80,15 @@ class Bench:
         return evidence.sample(self._learner.rows, self._ground.seed)
 
     def _tuned(self, evidences: Sequence[Evidence]) -> list[Learned]:
-        from taskspace.tuning.training import Job, train
+        from taskspace.tuning.training import Diverged, Job, train
 
         bank = self._bank(evidences)
         init = _state(bank.tuned.part, 0)
         jobs = [Job(_examples(evidence), seed=self._ground.seed) for evidence in evidences]
-        outcomes = train(bank, jobs, self._recipe, progress=self._ground.progress)
+        try:
+            outcomes = train(bank, jobs, self._recipe, progress=self._ground.progress)
+        except Diverged as error:
+            raise self._ran_away() from error
         found = [self._read(_state(bank.tuned.part, row), init) for row in range(len(evidences))]
         return [self._learned(*each) for each in zip(evidences, outcomes, found, strict=True)]
 
@@ -99,7 +102,7 @@ class Bench:
         if evidences[0].kind == "targets":
             return Bank(backbone, part)
         outputs = [evidence.values.shape[1] for evidence in evidences]
-        head = Head(len(evidences), outputs, backbone.width, device=backbone.device)
+        head = Head(len(evidences), outputs, backbone.features, device=backbone.device)
         head.parameters["weight"].data.zero_()
         return Bank(backbone, part, head)
 
@@ -110,13 +113,16 @@ class Bench:
     def _learned(self, evidence: Evidence, outcome: Outcome, numbers: Numbers) -> Learned:
         size, loss = float(np.linalg.norm(numbers)), outcome.training[-1][1]
         if not np.isfinite(size + loss):
-            raise DataError(f"tuning ran away at rate={self._recipe.rate:g}; say a smaller rate")
+            raise self._ran_away()
         telling = size > 0 and beyond_noise(self._ground.surrogate, evidence)
         report = {
             "rows": len(evidence), "steps": outcome.steps, "loss": round(loss, 4), "norm": round(size, 6),
             "informative": telling,
         }  # fmt: skip
         return Learned({self._learner.carrier: (numbers / (size or 1.0)).astype(np.float32)}, report)
+
+    def _ran_away(self) -> DataError:
+        return DataError(f"tuning ran away at rate={self._recipe.rate:g}; say a smaller rate")
 
     def _silent(self, evidence: Evidence) -> Learned:
         """Answers that never vary have nothing to be tuned for: a vector of zeros."""

@@ -25,8 +25,9 @@ def save(folder: Path, run: Training) -> None:
     files = require("safetensors.torch", extra="embed", why="keeping a training's state")
     folder.mkdir(parents=True, exist_ok=True)
     known = {"step": run.step, "records": [asdict(record) for record in run.records], "of": _identity(run)}
+    state = files.save(_tensors(run), metadata={"taskspace": json.dumps(known)})
     with replacing(folder / _FILE) as partial:
-        files.save_file(_tensors(run), partial, metadata={"taskspace": json.dumps(known)})
+        partial.write_bytes(state)  # its own writing tells of a full disk by a private error
 
 
 def resume(folder: Path, run: Training) -> None:
@@ -34,20 +35,24 @@ def resume(folder: Path, run: Training) -> None:
     from taskspace.tuning.training import Record
 
     path = folder / _FILE
+    if folder.exists() and not folder.is_dir():
+        raise SettingError(f"{folder} is no folder, so no training can be kept there; give another one")
     if not path.exists():
         return
     safetensors = require("safetensors", extra="embed", why="keeping a training's state")
     try:
         with safetensors.safe_open(path, framework="pt", device="cpu") as file:
             known = json.loads(file.metadata()["taskspace"])
+            made_by, step = dict(known["of"]), int(known["step"])
+            records = [Record(**_untupled(record)) for record in known["records"]]
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise SettingError(f"{path} holds no state of a training ({error}); delete it to start anew") from error
-    _require_same(path, known["of"], _identity(run))
+    _require_same(path, made_by, _identity(run))
     for name, tensor in _tensors(run).items():
         tensor.data.copy_(stored[name])
-    run.step = known["step"]
-    run.records[:] = [Record(**_untupled(record)) for record in known["records"]]
+    run.step = step
+    run.records[:] = records
 
 
 def _tensors(run: Training) -> dict[str, Tensor]:
@@ -60,14 +65,19 @@ def _tensors(run: Training) -> dict[str, Tensor]:
 
 
 def _identity(run: Training) -> dict[str, Any]:
-    """What must be equal for the numbers to come out the same."""
-    return {
-        "backbone": run.bank.backbone.identity.to_dict(),
-        "part": type(run.bank.tuned.part).__name__,
+    """What must be equal for the numbers to come out the same, as JSON gives it back."""
+    bank = run.bank
+    said = {
+        "backbone": bank.backbone.identity.to_dict(),
+        "precision": sorted({str(tensor.dtype) for tensor in bank.backbone.module.parameters()}),
+        "part": type(bank.tuned.part).__name__,
         "start": run.start,
+        "settings": dict(bank.tuned.part.settings),
+        "guide": [type(bank.guide).__name__, dict(getattr(bank.guide, "settings", {}))],
         "recipe": run.recipe.to_dict(),
         "jobs": [_digest(job) for job in run.jobs],
     }
+    return json.loads(json.dumps(said))
 
 
 def _require_same(path: Path, stored: dict[str, Any], mine: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from taskspace.errors import DataError, SettingError, did_you_mean
-from taskspace.task import plain_letters
 from taskspace.tuning._wordings import Wording, known_wording
 
 if TYPE_CHECKING:
@@ -89,14 +88,6 @@ class Verbaliser:
             raise DataError(f"a row has {seen} ({text[:40]!r}), but the template is for {other}; give one for it too")
         row = {"text": text, "text_pair": text_pair or "", "labels": ", ".join(self.answers.values())}
         return _SLOT.sub(lambda slot: row[slot[1]], template)
-
-    def class_of(self, said: str) -> str | None:
-        """The class that a written answer names, case, spaces and punctuation aside; ``None`` if it names none."""
-        for plain in (_folded, plain_letters):
-            found = [name for name, word in self.answers.items() if plain(word) == plain(said)]
-            if len(found) == 1:
-                return found[0]
-        return None
 
     def written(self, number: float) -> str:
         """A number as target text, at the nearest step (Raffel et al. 2020, without rounding twice)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
 
 import numpy as np
@@ -13,7 +14,7 @@ from taskspace.errors import SettingError
 from taskspace.tuning.backbones._backbone import Tuned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,8 +43,9 @@ class Bank:
     """K tuned parts of one kind, and maybe a head for each, on one frozen backbone.
 
     One batch may hold examples of any of them.  Each bank row's loss is normalised by its own examples, so that its
-    gradient is what it would be alone.  Batches are cut into passes of at most ``tokens`` tokens, rows of like length
-    together: a further pass is begun where one more row would bring more padding than a pass costs.
+    gradient is what it would be alone.  Batches are cut into passes of at most ``tokens`` tokens of text and target,
+    what is tuned in front of them not counted, rows of like length together: a further pass is begun where one more row
+    would bring more padding than a pass costs.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class Bank:
     ) -> None:
         self.backbone = backbone
         self.tuned = Tuned(part, head)
-        self._guide = guide
+        self.guide = guide
         self._tokens = tokens or (2048 if backbone.device == "cpu" else 32768)
 
     def __len__(self) -> int:
@@ -88,7 +90,7 @@ class Bank:
         for part in self._passes([(row, example) for row, examples in batch.items() for example in examples]):
             owners, rows = [row for row, _ in part], [example for _, example in part]
             seen = self.backbone.run(self.tuned, rows, owners)
-            each = seen.losses if self._guide is None else seen.losses + self._guide(seen, rows, owners)
+            each = seen.losses if self.guide is None else seen.losses + self.guide(seen, rows, owners)
             weights = each.new_tensor([1 / counts[row] for row in owners])
             (each * weights).sum().backward()
             for row, loss in zip(owners, (seen.losses.detach() * weights).tolist(), strict=True):
@@ -110,19 +112,29 @@ class Bank:
     def scores(self, examples: Examples, owners: Sequence[int], *, max_length: int) -> NDArray[np.float32]:
         """float32[len(owners), n, C]: log-probability of every answer, or the head's outputs, under each of the rows.
 
-        All rows and texts go through the same passes: a grid of prompts costs no more calls than one.
+        All rows and texts go through the same passes: a grid of prompts costs no more calls than one.  C is that of
+        the examples, whatever other rows' heads tell apart.  Raises :class:`SettingError` for a row that the bank
+        does not have, a head with fewer outputs, a text too long for the backbone, and scores that are no numbers.
         """
+        self.require_outputs(examples, owners)
         rows = self.prepare(examples, max_length=max_length)
+        self.require_room(dict.fromkeys(owners, rows), lambda row: max(map(len, row.answers), default=1))
         items = [(owner, row) for owner in owners for row in rows]
         scored = np.full((len(items), max(examples.outputs, len(examples.answers))), -np.inf, dtype=np.float32)
         for places, part in self._placed(items):
             got = self.backbone.scores(self.tuned, [row for _, row in part], [owner for owner, _ in part])
-            scored[places, : got.shape[1]] = got.float().cpu().numpy()
+            got = got[:, : scored.shape[1]].float().cpu().numpy()
+            scored[places, : got.shape[1]] = got
+        if np.isnan(scored).any():
+            owner = items[int(np.isnan(scored).any(1).argmax())][0]
+            raise SettingError(f"the scores of row {owner} are no numbers; train it again at a lower rate")
         return scored.reshape(len(owners), len(rows), -1)
 
     def generate(self, examples: Examples, owner: int, *, max_length: int, max_tokens: int) -> list[str]:
         """What the backbone writes after each text with one row's part in place, greedily."""
+        self.require_outputs(examples, [owner])
         rows = self.prepare(examples, max_length=max_length)
+        self.require_room({owner: rows}, lambda _: max_tokens)
         written = [""] * len(rows)
         for places, part in self._placed([(owner, row) for row in rows]):
             answers = self.backbone.generate(
@@ -140,6 +152,29 @@ class Bank:
         if self.tuned.head is not None:
             examples = replace(examples, answers=())
         return self.backbone.prepare(examples, max_length=max_length)
+
+    def require_outputs(self, examples: Examples, owners: Sequence[int]) -> None:
+        """:class:`SettingError` unless there are examples, and rows of this bank that can answer them."""
+        if not len(examples):
+            raise SettingError("there are no examples; give at least one")
+        if not len(owners):
+            raise SettingError("no rows of the bank are named; name at least one")
+        for owner in owners:
+            if not isinstance(owner, Integral) or not 0 <= owner < len(self):
+                raise SettingError(f"the bank has no row {owner!r}; name rows from 0 to {len(self) - 1}")
+            if self.tuned.head is not None and self.tuned.head.outputs[owner] < examples.outputs:
+                few, many = self.tuned.head.outputs[owner], examples.outputs
+                raise SettingError(
+                    f"the head of row {owner} has {few} outputs where the labels need {many}; make another"
+                )
+
+    def require_room(self, rows: Mapping[int, Sequence[Row]], written: Callable[[Row], int] | None = None) -> None:
+        """:class:`SettingError` where a text is too long for the backbone with what stands around it.
+
+        ``written``: tokens that will be written after a text, by default those of its target.
+        """
+        texts = [row for each in rows.values() for row in each]
+        self.backbone.require_room(self.tuned, texts, [(written or _count)(row) for row in texts])
 
     def _passes(self, items: Sequence[Item]) -> Iterator[list[Item]]:
         for _, part in self._placed(items):
@@ -160,6 +195,10 @@ class Bank:
             read += longest
         if chosen:
             yield chosen, [items[i] for i in chosen]
+
+
+def _count(row: Row) -> int:
+    return row.count
 
 
 def digest(parameters: Mapping[str, Tensor]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taskspace._extras import require
+from taskspace.tuning.bank import digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,12 @@ class Distillation:
     backbone: Backbone
     teacher: Tuned
     weight: float = 0.9
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides how it pulls, as plain JSON."""
+        part = self.teacher.part
+        return {"weight": self.weight, "teacher": digest({**part.parameters, **part.shared}), **part.settings}
 
     def __call__(self, seen: Pass, rows: Sequence[Row], owners: Sequence[int]) -> Tensor:
         torch = require("torch", extra="embed", why="tuning")

@@ -50,9 +50,17 @@ def plain(task: Task, words: Mapping[str, str] | None = None) -> Examples:
         values = np.eye(len(labels.names))[labels.codes]
         return Examples(task.inputs, "classes", values, tuple(answers.values()))
     if isinstance(labels, Numbers):
+        _require_small(labels.values)
         return Examples(task.inputs, "numbers", labels.values[:, None])
     targets = tuple(text for text in labels.texts if text is not None) if isinstance(labels, Targets) else ()
     return Examples(task.inputs, "targets", np.zeros((len(task), 0)), targets=targets)
+
+
+def _require_small(values: NDArray[np.float64]) -> None:
+    """:class:`DataError` for a number that float32, in which heads are trained, does not hold."""
+    large = ~(np.abs(values) <= np.finfo(np.float32).max)
+    if large.any():
+        raise DataError(f"the label {values[large][0]} is too large to be learned; mend the row")
 
 
 def labelled(task: Task) -> Task:

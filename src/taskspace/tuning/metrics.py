@@ -39,7 +39,6 @@ class Metric:
     name: str
     kind: LabelKind
     measure: Callable[..., float]
-    higher_is_better: bool = True
     of_positive: bool = False
 
     def __call__(self, truth: Sequence[Any], said: Sequence[Any], *, classes: Sequence[Hashable] = ()) -> float:

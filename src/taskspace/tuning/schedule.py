@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 def height(step: int, recipe: Recipe) -> float:
     """Share of the full learning rate at ``step`` (from 0): a linear warm-up, then down to 0 after the last step."""
-    if step < recipe.warmup:
-        return (step + 1) / recipe.warmup
+    if step < recipe.warming:
+        return (step + 1) / recipe.warming
     if recipe.schedule == "constant":
         return 1.0
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    done = (step - recipe.warming) / (recipe.steps - recipe.warming)
     return 1 - done if recipe.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
+from numbers import Real
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -115,6 +116,8 @@ def held_out(
     """
     if overlap not in ("refuse", "drop"):
         raise SettingError(f"overlap={overlap!r} is not known; say 'refuse' or 'drop'")
+    if isinstance(validation, bool) or not isinstance(validation, Task | Real | None):
+        raise SettingError(f"validation={validation!r} is no task and no share of the rows; give one such as 0.2")
     given = {"validation": validation, "test": test}
     named = {name: labelled(part) for name, part in given.items() if isinstance(part, Task)}
     train, *others = _aligned([labelled(task), *named.values()])
@@ -125,8 +128,8 @@ def held_out(
             parts["validation"] = _without(parts["validation"], [parts["test"]])
     if shots is not None:
         train = k_shot(train, shots, seed)
-    if isinstance(validation, int | float):
-        train, drawn = validation_within(train, validation, seed)
+    if isinstance(validation, Real):
+        train, drawn = validation_within(train, float(validation), seed)
         parts = {"validation": drawn, **parts}
     _require_sound([("training", train), *parts.items()])
     return train, parts.get("validation"), parts.get("test")

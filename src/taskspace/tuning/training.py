@@ -9,6 +9,7 @@ import numpy as np
 
 from taskspace.errors import DataError, SettingError
 from taskspace.tuning import _checkpoint
+from taskspace.tuning._whole import require_whole
 from taskspace.tuning.adamw import RowAdamW
 from taskspace.tuning.bank import digest, snapshot
 from taskspace.tuning.schedule import height, picks
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from taskspace.tuning.bank import Bank
     from taskspace.tuning.recipe import Recipe
     from taskspace.tuning.rows import Examples, Row
+
+
+class Diverged(SettingError):
+    """A loss that is no longer finite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,9 @@ class Job:
         for name in ("train", "validation"):
             given = getattr(self, name)
             object.__setattr__(self, name, given if isinstance(given, tuple) else (given,))
+        require_whole(0, seed=self.seed)
+        if self.batch is not None:
+            require_whole(1, batch=self.batch)
 
     @property
     def sets(self) -> tuple[tuple[Examples, ...], tuple[Examples, ...]]:
@@ -64,10 +72,11 @@ def train(
 ) -> tuple[Outcome, ...]:
     """Row k of the bank learns job k.
 
-    Where rows share tensors (MPT) there is no best state of a single row, and all keep their last.
+    Where rows share tensors (MPT) there is no best state of a single row: none stops early, and all keep their last.
     With ``folder`` the state is kept there at each check: a run that was stopped goes on from it and ends with the
     same numbers as one that was not.  Raises :class:`SettingError` where the folder holds another run's state,
-    :class:`DataError` for a job without examples.
+    where a text is too long for the backbone, or a loss is no longer finite; :class:`DataError` for a job without
+    examples.
     """
     _require_fitting(bank, jobs)
     run = Training(bank, jobs, recipe)
@@ -119,6 +128,7 @@ class Training:
         prepared = [[_prepared(bank, sets, recipe) for sets in job.sets] for job in jobs]
         self._train = [train for train, _ in prepared]
         self._validation = [validation for _, validation in prepared]
+        bank.require_room({row: train + validation for row, (train, validation) in enumerate(prepared)})
 
     @property
     def active(self) -> list[bool]:
@@ -141,6 +151,7 @@ class Training:
         """Note the losses; keep the best states, and stop the rows that have waited long enough."""
         watched = {row: rows for row, rows in enumerate(self._validation) if rows and self.records[row].active}
         found = self.bank.losses(watched) if watched else {}
+        self._require_finite(found)
         for row, record in enumerate(self.records):
             if not record.active:
                 continue
@@ -150,6 +161,11 @@ class Training:
                 record.validation.append((self.step, found[row]))
             self._judge(row, record, found.get(row))
 
+    def _require_finite(self, found: dict[int, float]) -> None:
+        for row, record in enumerate(self.records):
+            if not np.isfinite([*record.recent, found.get(row, 0.0)]).all():
+                raise Diverged(f"the loss of row {row} is not finite at step {self.step}; lower the rate")
+
     def _judge(self, row: int, record: Record, loss: float | None) -> None:
         better = loss is None or loss < record.best
         if better or self.bank.shared:
@@ -158,7 +174,8 @@ class Training:
                 self.best[name][row] = tensor[row].detach()
         if loss is not None:
             record.best, record.worse = (loss, 0) if better else (record.best, record.worse + 1)
-            record.active = not self.recipe.patience or record.worse < self.recipe.patience
+            impatient = self.recipe.patience and not self.bank.shared
+            record.active = not impatient or record.worse < self.recipe.patience
 
     def restore_best(self) -> None:
         for name, tensor in self.bank.parameters.items():
@@ -187,6 +204,9 @@ def _require_fitting(bank: Bank, jobs: Sequence[Job]) -> None:
     for row, job in enumerate(jobs):
         if not sum(len(examples) for examples in job.sets[0]):
             raise DataError(f"bank row {row} has no examples to learn from; give at least one, or evaluate its start")
+        for examples in (*job.sets[0], *job.sets[1]):
+            if len(examples):
+                bank.require_outputs(examples, [row])
 
 
 def _bar(total: int, done: int, progress: bool) -> Any:

@@ -213,10 +213,24 @@ def test_embeddings_are_as_the_model_reads_them(load):
     assert llama.embeddings is llama.module.get_input_embeddings().weight
 
 
-def test_more_than_there_are_positions_for_is_not_written(load, classes, targets, one_sentence):
+def test_whether_a_row_fits_does_not_depend_on_its_companions(load, targets, prompt):
+    """One text is long and one target: neither row by itself is longer than 96 positions."""
+    backbone = load("gpt2")
+    rows = backbone.prepare(targets(["x" * 80, "x"], ["y", "y" * 60]), max_length=90)
+    tuned = Tuned(prompt(backbone, 1, 4))
+    together = backbone.run(tuned, rows, [0, 0]).losses.detach()
+    alone = [float(backbone.run(tuned, [row], [0]).losses.detach()) for row in rows]
+    torch.testing.assert_close(together, torch.tensor(alone), rtol=1e-4, atol=1e-4)
+
+
+def test_more_than_there_are_positions_for_is_not_written(load, targets, one_sentence, monkeypatch):
     backbone = load("gpt2")
     rows = backbone.prepare(targets(["x" * 90], ["y"]), max_length=90)
-    assert len(backbone.generate(BARE, rows, [0], max_tokens=7)[0]) >= 0
+    monkeypatch.setattr(backbone, "_ends", frozenset())  # so that all seven are written
+    said = []
+    monkeypatch.setattr(backbone._wording, "text", lambda ids: said.append(ids) or "")
+    backbone.generate(BARE, rows, [0], max_tokens=7)
+    assert [len(ids) for ids in said] == [7]
     with pytest.raises(SettingError, match="90 of the text and 7 to be written.*96 positions") as caught:
         backbone.generate(BARE, rows, [0], max_tokens=8)
     assert one_sentence(caught.value)

@@ -250,3 +250,24 @@ def test_an_empty_text_is_read_too(load, family, classes, prompt):
     assert rows[0].ids
     for tuned in (BARE, Tuned(prompt(backbone, 2, 2))):
         assert torch.isfinite(backbone.scores(tuned, rows, [0, 0])).all()
+
+
+def test_features_are_as_wide_as_the_states_that_heads_read(save_mlm, tmp_path, tiny_t5, classes):
+    """ELECTRA's embeddings are narrower than its states."""
+    from taskspace.tuning.backbones import load_backbone
+    from taskspace.tuning.parts import Head, Prompts
+
+    transformers = pytest.importorskip("transformers")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(save_mlm(tmp_path / "words"))
+    config = transformers.ElectraConfig(
+        vocab_size=len(tokenizer), embedding_size=8, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=16, max_position_embeddings=64,
+    )  # fmt: skip
+    transformers.ElectraForMaskedLM(config).save_pretrained(tmp_path / "electra")
+    tokenizer.save_pretrained(tmp_path / "electra")
+    backbone = load_backbone(tmp_path / "electra")
+    assert (backbone.width, backbone.features) == (8, 16)
+    rows = backbone.prepare(classes(), max_length=32)
+    tuned = Tuned(Prompts.start(backbone, 1, 2), Head(1, (3,), backbone.features))
+    assert backbone.run(tuned, rows, [0] * len(rows)).logits.shape == (len(rows), 1, 3)
+    assert load_backbone(tiny_t5).features == 16

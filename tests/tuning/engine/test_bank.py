@@ -94,3 +94,14 @@ def test_labels_that_need_a_head_are_refused_without_one(toy, one_sentence):
         with pytest.raises(SettingError, match=what) as error:
             bank.prepare(labels, max_length=20)
         assert one_sentence(error.value)
+
+
+def test_rows_and_examples_that_are_not_there_are_refused(toy, one_sentence):
+    bank, examples = Bank(toy.backbone(), toy.part(2)), toy.examples(3)
+    for owners in ([], [2], [-1], [0.0]):
+        with pytest.raises(SettingError, match="row") as error:
+            bank.scores(examples, owners, max_length=20)
+        assert one_sentence(error.value)
+    with pytest.raises(SettingError, match="no examples") as error:
+        bank.scores(toy.examples(0), [0], max_length=20)
+    assert one_sentence(error.value)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from taskspace.errors import SettingError
 from taskspace.task import Inputs
 from taskspace.tuning.adamw import RowAdamW
 from taskspace.tuning.backbones import load_backbone
 from taskspace.tuning.bank import Bank
-from taskspace.tuning.parts import Prompts
+from taskspace.tuning.parts import Head, Prompts
 from taskspace.tuning.recipe import Recipe
 from taskspace.tuning.rows import Examples
 from taskspace.tuning.training import Job, train
@@ -17,7 +18,14 @@ from taskspace.tuning.training import Job, train
 torch = pytest.importorskip("torch")
 
 FOLDERS = ("tiny_mlm", "tiny_encoder", "tiny_t5", "tiny_decoder")
-TEXTS = ("the soup is good", "it was a very dull grey train", "snow", "we saw the red bridge is fine", "bread", "a road")
+TEXTS = (
+    "the soup is good",
+    "it was a very dull grey train",
+    "snow",
+    "we saw the red bridge is fine",
+    "bread",
+    "a road",
+)
 WORDS = ("good", "bad", "fine")
 
 
@@ -38,7 +46,7 @@ def precise(backbone):
     return backbone
 
 
-def _examples(rows=range(len(TEXTS)), shift=0):
+def _examples(rows=range(6), shift=0):
     codes = [(row + shift) % 3 for row in rows]
     texts = Inputs.of([TEXTS[row] for row in rows])
     return Examples(texts, "classes", np.eye(3)[codes], WORDS, tuple(WORDS[code] for code in codes))
@@ -119,8 +127,6 @@ def test_a_resumed_run_ends_with_the_bits_of_an_unbroken_one(backbone, tmp_path)
 
 
 def test_training_from_another_start_does_not_go_on_with_this_state(backbone, tmp_path, one_sentence):
-    from taskspace.errors import SettingError
-
     recipe, jobs = Recipe(steps=2, batch=2, check=1, max_length=32), [Job(_examples())]
     train(Bank(backbone, Prompts.start(backbone, 1, 2, seed=0)), jobs, recipe, folder=tmp_path)
     for part in (Prompts.start(backbone, 1, 2, seed=1), Prompts.start(backbone, 1, 4, seed=0)):
@@ -158,3 +164,37 @@ def test_training_and_generation_read_the_same_prompt_tokens(folder, request, mo
         assert len(batch) > 0
         for tokens in batch:
             np.testing.assert_array_equal(tokens, stored)
+
+
+def test_heads_of_several_sizes_score_what_their_own_task_has(backbone, one_sentence):
+    head = Head(2, (5, 3), backbone.features, seed=[0, 1])
+    bank = Bank(backbone, _prompts(backbone, 2), head)
+    assert bank.scores(_examples(), [1], max_length=32).shape == (1, len(TEXTS), 3)
+    np.testing.assert_allclose(np.exp(bank.scores(_examples(), [1], max_length=32)).sum(2), 1, rtol=1e-5)
+    wide = Examples(_examples().inputs, "classes", np.eye(5)[[0, 1, 2, 3, 4, 0]])
+    assert bank.scores(wide, [0], max_length=32).shape == (1, len(TEXTS), 5)
+    for refused in (lambda: bank.scores(wide, [0, 1], max_length=32), lambda: train(bank, [Job(wide)] * 2, Recipe())):
+        with pytest.raises(SettingError, match="head of row 1 has 3 outputs where the labels need 5") as error:
+            refused()
+        assert one_sentence(error.value)
+
+
+def test_a_text_too_long_is_told_before_the_first_step(load_short, one_sentence):
+    bank = Bank(load_short, _prompts(load_short, 1, 20))
+    examples = Examples(Inputs.of(["snow"] * 40 + ["snow " * 30]), "classes", np.eye(3)[[0] * 41], WORDS)
+    recipe = Recipe(steps=1, batch=1, max_length=40)
+    for passing in (
+        lambda: train(bank, [Job(examples)], recipe),
+        lambda: bank.scores(examples, [0], max_length=40),
+    ):
+        before = bank.parameters["tokens"].detach().clone()
+        with pytest.raises(SettingError, match="20 tuned tokens.*32 positions") as error:
+            passing()
+        assert one_sentence(error.value)
+        assert torch.equal(bank.parameters["tokens"], before)
+
+
+@pytest.fixture
+def load_short(save_mlm, tmp_path):
+    """A model of 32 positions."""
+    return load_backbone(save_mlm(tmp_path / "short", max_position_embeddings=32))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from taskspace.errors import DataError, SettingError
 from taskspace.tuning.bank import Bank
 from taskspace.tuning.recipe import Recipe
+from taskspace.tuning.schedule import height
 from taskspace.tuning.training import Job, train
 
 RECIPE = Recipe(steps=40, batch=4, rate=0.1, warmup=5, check=10)
@@ -119,6 +121,86 @@ def test_a_folder_with_another_run_s_state_is_refused_and_kept(toy, tmp_path, on
     assert (tmp_path / "training.safetensors").read_bytes() == kept
 
 
+def test_other_settings_of_part_guide_or_backbone_are_another_run(toy, tmp_path, one_sentence):
+    def bank(settings=None, guide=None, dtype=torch.float32):
+        part, backbone = toy.part(3), toy.backbone()
+        part.settings = settings or {"scale": 2.0, "rates": {}}
+        backbone.module = torch.nn.Linear(1, 1).to(dtype)
+        return Bank(backbone, part, guide=guide)
+
+    class Guide:
+        settings = {"weight": 0.5}
+
+        def __call__(self, seen, rows, owners):
+            return 0 * seen.losses
+
+    train(bank(), _jobs(toy), RECIPE, folder=tmp_path)
+    train(bank(), _jobs(toy), RECIPE, folder=tmp_path)
+    others = {
+        "setting": bank({"scale": 3.0, "rates": {}}),
+        "guide": bank(guide=Guide()),
+        "precision": bank(dtype=torch.bfloat16),
+    }
+    for what, other in others.items():
+        with pytest.raises(SettingError, match=f"another {what}") as error:
+            train(other, _jobs(toy), RECIPE, folder=tmp_path)
+        assert one_sentence(error.value)
+
+
+def test_a_full_disk_is_told_as_such_and_a_file_is_no_folder(toy, tmp_path, monkeypatch, one_sentence):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(SettingError, match="is no folder") as error:
+        train(Bank(toy.backbone(), toy.part(3)), _jobs(toy), RECIPE, folder=tmp_path / "file")
+    assert one_sentence(error.value)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        train(Bank(toy.backbone(), toy.part(3)), _jobs(toy), RECIPE, folder=tmp_path / "folder")
+
+
+def test_a_loss_that_is_not_finite_is_told(toy, one_sentence):
+    part = toy.part(2)
+    bank = Bank(toy.backbone(), part)
+    with torch.no_grad():
+        part.parameters["tokens"][1] = float("nan")
+    with pytest.raises(SettingError, match="loss of row 1 is not finite at step 10") as error:
+        train(bank, _jobs(toy, 2), RECIPE)
+    assert one_sentence(error.value)
+    with pytest.raises(SettingError, match="scores of row 1 are no numbers"):
+        bank.scores(toy.examples(3), [0, 1], max_length=20)
+    assert np.isfinite(bank.scores(toy.examples(3), [0], max_length=20)).all()
+
+
+@pytest.mark.parametrize("wrong", [{"batch": -1}, {"batch": 0}, {"batch": 1.5}, {"seed": -1}, {"seed": None}])
+def test_jobs_with_settings_that_cannot_be_are_refused(toy, wrong, one_sentence):
+    with pytest.raises(SettingError, match=next(iter(wrong))) as error:
+        Job(toy.examples(3), **wrong)
+    assert one_sentence(error.value)
+
+
+def test_rows_that_share_tensors_all_go_on_to_the_end(toy):
+    jobs = _jobs(toy, 2)
+    turned = replace(jobs[0].train[0], values=np.roll(jobs[0].train[0].values, 1, axis=1))
+    jobs[0] = replace(jobs[0], validation=turned)
+    bank = Bank(toy.backbone(), toy.part(2, shared=True))
+    seen = train(bank, jobs, replace(RECIPE, patience=1, check=5, warmup=0))
+    assert [(outcome.steps, outcome.kept) for outcome in seen] == [(40, 40)] * 2
+    losses = bank.losses({0: bank.prepare(turned, max_length=20)})
+    assert losses[0] == pytest.approx(seen[0].validation[-1][1], abs=1e-6)
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"taskspace": "{}"}, {"taskspace": "[]"}])
+def test_other_safetensors_are_no_state(toy, tmp_path, metadata, one_sentence):
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(1)}, tmp_path / "training.safetensors", metadata=metadata)
+    with pytest.raises(SettingError, match="no state of a training") as error:
+        train(Bank(toy.backbone(), toy.part(3)), _jobs(toy), RECIPE, folder=tmp_path)
+    assert one_sentence(error.value)
+
+
 def test_a_state_that_is_no_state_is_refused(toy, tmp_path, one_sentence):
     (tmp_path / "training.safetensors").write_bytes(b"something else")
     with pytest.raises(SettingError, match="no state of a training") as error:
@@ -143,7 +225,14 @@ def test_jobs_that_do_not_fit_are_refused(toy, one_sentence):
 
 
 def test_settings_that_cannot_be_are_refused(one_sentence):
-    for wrong in ({"steps": 0}, {"batch": 1.5}, {"rate": float("nan")}, {"schedule": "steep"}, {"clip": -1.0}):
+    for wrong in (
+        {"steps": 0}, {"batch": 1.5}, {"rate": float("nan")}, {"schedule": "steep"}, {"clip": -1.0}, {"seed": -1},
+        {"rate": None}, {"decay": "0"}, {"warmup": 20, "steps": 20}, {"warmup": -1},
+    ):  # fmt: skip
         with pytest.raises(SettingError, match=next(iter(wrong))) as error:
             Recipe(**wrong)
         assert one_sentence(error.value)
+    recipe = Recipe(steps=np.int64(20), rate=np.float32(0.5))
+    assert json.dumps(recipe.to_dict())
+    assert recipe == Recipe(steps=20, rate=0.5)
+    assert max(height(step, recipe) for step in range(20)) == 1.0

@@ -212,3 +212,22 @@ def test_a_model_that_attends_in_its_own_way_is_refused(make_standin, one_senten
     with pytest.raises(SettingError, match="MPNetModel") as caught:
         Prefixes.start(make_standin("bert", module), 1)
     assert one_sentence(caught.value)
+
+
+def test_a_model_that_caps_its_attention_takes_no_prefix(make_standin, one_sentence):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.Gemma2Config(
+        vocab_size=60, hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=8, max_position_embeddings=40,
+    )  # fmt: skip
+    assert config.attn_logit_softcapping  # as it ships
+    with pytest.raises(SettingError, match="caps its attention") as error:
+        Prefixes.start(make_standin("llama", transformers.Gemma2Model(config)), 1, 2)
+    assert one_sentence(error.value)
+
+
+def test_a_projection_is_a_width(standins, one_sentence):
+    for wrong in (-1, 2.5):
+        with pytest.raises(SettingError, match="projection") as error:
+            Prefixes.start(standins["bert"], 1, 2, projection=wrong)
+        assert one_sentence(error.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -231,3 +233,32 @@ def test_every_named_part_starts_from_a_backbone_rows_and_a_seed(make_module, ma
 def test_the_face_is_sorted_and_true():
     assert parts.__all__ == sorted(parts.__all__, key=lambda name: (not name.isupper(), name))
     assert all(hasattr(parts, name) for name in parts.__all__)
+
+
+def test_lengths_and_ranks_are_whole_numbers_and_temperatures_above_zero(standins, one_sentence):
+    from taskspace.tuning.parts import LoRA, Mixture, Prompts
+
+    bert, sources = standins["bert"], np.ones((2, 3, 16), np.float32)
+    for what, start in {
+        "rank": lambda: LoRA.start(bert, 1, 1.5),
+        "length": lambda: Prompts.start(bert, 1, 2.5),
+        "temperature": lambda: Mixture.start(bert, sources, 1, temperature=0),
+    }.items():
+        with pytest.raises(SettingError, match=what) as error:
+            start()
+        assert one_sentence(error.value)
+
+
+def test_settings_tell_apart_what_starts_alike(standins):
+    from taskspace.tuning.parts import Decomposed, LoRA, Mixture
+
+    bert, sources = standins["bert"], np.ones((2, 3, 16), np.float32)
+    made = [
+        [LoRA.start(bert, 1, 2, alpha=alpha) for alpha in (8.0, 16.0)],
+        [Decomposed.start(bert, 1, 2, rank=2, rate=rate) for rate in (0.1, 0.2)],
+        [Mixture.start(bert, each, 1, temperature=warm, rate=rate) for each, warm, rate in (
+            (sources, 1.0, 0.1), (2 * sources, 1.0, 0.1), (sources, 2.0, 0.1), (sources, 1.0, 0.2))],
+    ]  # fmt: skip
+    for alike in made:
+        said = [json.dumps(part.settings) for part in alike]
+        assert len(set(said)) == len(said)

@@ -68,7 +68,7 @@ def written_scores(
     jobs = [(i, c, tokens) for i, row in enumerate(rows) for c, tokens in enumerate(row.answers)]
     row, column = _places(jobs, first.device)
     begun, _ = padded([tokens[:1] for _, _, tokens in jobs], first.device)
-    scores[row, column] = _likely(first[row].unsqueeze(1), begun)[:, 0]
+    scores[row, column] = first.float().log_softmax(1)[row, begun[:, 0]]
     longer = [job for job in jobs if len(job[2]) > 1]
     longest = max((len(tokens) - 1 for _, _, tokens in longer), default=0)
     for part in _chunks(longer, max(1, _CELLS // (cost + longest * first.shape[1]))):

@@ -52,6 +52,18 @@ class Backbone(Frozen, Protocol):
     @property
     def tokenizer(self) -> Any: ...
 
+    @property
+    def features(self) -> int:
+        """Width of the states that heads read: in ALBERT, ELECTRA and others not that of the embeddings."""
+        ...
+
+    def require_room(self, tuned: Tuned, rows: Sequence[Row], written: Sequence[int]) -> None:
+        """:class:`SettingError` where a row is too long to be read, what is tuned in front of it.
+
+        ``written[i]``: tokens that follow row i, its end mark with them.
+        """
+        ...
+
     def prepare(self, examples: Examples, *, max_length: int) -> list[Row]:
         """Cut into tokens, once; texts longer than ``max_length`` tokens are cut from their end, targets never."""
         ...

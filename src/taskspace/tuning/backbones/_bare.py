@@ -32,6 +32,10 @@ class _Nothing:
     def rates(self) -> Mapping[str, float]:
         return {}
 
+    @property
+    def settings(self) -> Mapping[str, object]:
+        return {}
+
     def enter(self, embeds: Tensor, mask: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:
         return embeds[:, :0], embeds
 

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from taskspace._extras import require
 from taskspace.errors import SettingError, SurrogateError
-from taskspace.tuning.backbones._batches import positions
+from taskspace.tuning.backbones._batches import numbers, padded, positions
 from taskspace.tuning.backbones._layers import run_twice
 from taskspace.tuning.backbones._loading import table_fingerprint
 from taskspace.tuning.identity import BackboneId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from contextlib import AbstractContextManager
 
     from taskspace.tuning.backbones._backbone import Tuned
     from taskspace.tuning.backbones._loading import Loaded
     from taskspace.tuning.identity import BackboneKind
     from taskspace.tuning.parts._part import Tensor
+    from taskspace.tuning.rows import Row
 
 
 class Model:
@@ -60,6 +61,23 @@ class Model:
         return int(self._table.weight.shape[1])
 
     @property
+    def features(self) -> int:
+        return self._features
+
+    @cached_property
+    def _features(self) -> int:
+        """Found by reading one token, since configs tell it in many ways (ALBERT, ELECTRA, OPT)."""
+        torch = require("torch", extra="embed", why="a backbone")
+        token = torch.zeros((1, 1), dtype=torch.int64, device=self.device)
+        embeds, mask = self._table(token), torch.ones_like(token)
+        with torch.no_grad():
+            if self.kind == "encoder-decoder":
+                read = self.module.get_encoder()(inputs_embeds=embeds, attention_mask=mask)
+            else:
+                read = self.module.base_model(**self._read(embeds, mask))
+        return int(read.last_hidden_state.shape[2])
+
+    @property
     def embeddings(self) -> Tensor:
         """As the model reads them: scaled where it scales them (Gemma, BART)."""
         torch = require("torch", extra="embed", why="a backbone")
@@ -90,6 +108,16 @@ class Model:
             return None
         said = (getattr(config, name, None) for name in names)
         return next((int(limit) - self._first_position for limit in said if isinstance(limit, int)), None)
+
+    def require_room(self, tuned: Tuned, rows: Sequence[Row], written: Sequence[int]) -> None:
+        """See :class:`Backbone`: the longest row alone is put behind what is tuned."""
+        torch = require("torch", extra="embed", why="a backbone")
+        behind = [count - 1 if self.kind == "decoder" else 0 for count in written]  # the last one is never read
+        row, more = max(zip(rows, behind, strict=True), key=lambda each: len(each[0].ids) + each[1])
+        ids, mask = padded([row.ids], self.device)
+        with torch.no_grad():
+            front, _ = tuned.part.enter(self._table(ids), mask, numbers([0], self.device))
+        self._require_places(front.shape[1], len(row.ids), more)
 
     def _require_places(self, tuned: int, texts: int, written: int = 0) -> None:
         """Raise :class:`SettingError` where a batch is longer than the model has positions for."""

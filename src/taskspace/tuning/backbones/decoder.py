@@ -88,8 +88,8 @@ class Decoder(Model):
                 return answer_scores(self.run(tuned, rows, owners).logits[:, 0], rows)
             require_answers(rows)
             owned = numbers(owners, self.device)
-            longest = max(len(ids) for row in rows for ids in row.answers)
-            first, mask, cache = self._begin(tuned, rows, owned, longest - 1)
+            room = [max(map(len, row.answers)) - 1 for row in rows]
+            first, mask, cache = self._begin(tuned, rows, owned, room)
 
             def follow(row: Tensor, ids: Tensor, more: Tensor) -> Tensor:
                 with self._inside(tuned, owned[row]):
@@ -102,7 +102,7 @@ class Decoder(Model):
         require_some(max_tokens)
         owned = numbers(owners, self.device)
         with torch.no_grad():
-            first, mask, cache = self._begin(tuned, rows, owned, max_tokens - 1)
+            first, mask, cache = self._begin(tuned, rows, owned, [max_tokens - 1] * len(rows))
 
             def step(tokens: Tensor) -> Tensor:
                 nonlocal mask
@@ -129,28 +129,31 @@ class Decoder(Model):
         owners: Tensor,
         side: Literal["left", "right"],
         more: tuple[Tensor, Tensor] | None = None,
-        room: int = 0,
+        room: Sequence[int] = (),
     ) -> _Sequence:
-        """``more``: further tokens int64[n, T] behind the texts, and which of them are there; ``room`` for T others.
+        """``more``: further tokens int64[n, T] behind the texts, and which of them are there; ``room`` [n] for others.
 
         What is tuned sees the texts alone, so that it does the same when the target is not yet known.
         """
         ids, mask = padded([row.ids for row in rows], self.device)
         front, embeds = tuned.part.enter(self._table(ids), mask, owners)
         parts = [(front, mask.new_ones(front.shape[:2])), (embeds, mask)]
-        lengths = [len(row.ids) for row in rows]
+        texts, behind = [len(row.ids) for row in rows], [0] * len(rows)
         if more is not None:
             parts.append((self._table(more[0]), more[1]))
-            lengths = [len(row.ids) + len(row.target) - 1 for row in rows]
-            room = more[0].shape[1]
-        self._require_places(front.shape[1], ids.shape[1], room)
-        whole, seen = joined(parts, side, front.shape[1] + max(lengths))
+            behind = [len(row.target) - 1 for row in rows]
+        text, written = max(zip(texts, room or behind, strict=True), key=sum)
+        self._require_places(front.shape[1], text, written)
+        longest = max(map(sum, zip(texts, behind, strict=True)))
+        whole, seen = joined(parts, side, front.shape[1] + longest)
         return _Sequence(whole, seen, mask, front.shape[1])
 
-    def _begin(self, tuned: Tuned, rows: Sequence[Row], owners: Tensor, room: int) -> tuple[Tensor, Tensor, Any]:
+    def _begin(
+        self, tuned: Tuned, rows: Sequence[Row], owners: Tensor, room: Sequence[int]
+    ) -> tuple[Tensor, Tensor, Any]:
         """The texts read, padded on the left: logits [n, V] of the next token, the mask, and keys and values.
 
-        ``room``: how many tokens will be read after them.
+        ``room``: how many tokens will be read after each of them.
         """
         read = self._sequence(tuned, rows, owners, "left", room=room)
         last = owners.new_full((len(rows), 1), read.mask.shape[1] - 1)

@@ -66,6 +66,11 @@ class EncoderDecoder(Model):
         require_room(max_length, sum(map(len, self._wording.edges)))
         return written_rows(examples, self._wording.whole(examples.inputs, max_length), self._said)
 
+    def require_room(self, tuned: Tuned, rows: Sequence[Row], written: Sequence[int]) -> None:
+        super().require_room(tuned, rows, written)
+        if tuned.head is None:
+            self._require_written(max(written))
+
     def run(self, tuned: Tuned, rows: Sequence[Row], owners: Sequence[int]) -> Pass:
         owned = numbers(owners, self.device)
         if tuned.head is None:

@@ -31,6 +31,10 @@ def self_attentions(module: Any) -> dict[str, int]:
 
     In an encoder-decoder the encoder's come first.  :class:`SettingError` if the model attends in its own way.
     """
+    if any(getattr(layer, "attn_logit_softcapping", None) for layer in module.modules()):
+        raise SettingError(
+            f"{type(module).__name__} caps its attention, which prefixes here cannot do; tune a prompt or LoRA on it"
+        )
     found = {
         name: _key_width(layer.config)
         for name, layer in module.named_modules()

@@ -19,7 +19,7 @@ class Part(Protocol):
 
     ``parameters``: float32 leaf tensors [K, ...], row k belonging to bank row k.  ``shared``: leaf tensors [1, ...]
     that all rows train together (empty for most).  ``rates``: factors of the learning rate by parameter name,
-    1 where not named.  ``rows`` is K.
+    1 where not named.  ``settings``: all else that decides what it learns, as plain JSON.  ``rows`` is K.
 
     ``owners`` int64[n] says which bank row each row of a batch belongs to.
     """
@@ -35,6 +35,9 @@ class Part(Protocol):
 
     @property
     def rates(self) -> Mapping[str, float]: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
 
     def enter(self, embeds: Tensor, mask: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens to put in front [n, m, d] (m = 0 for none), and the texts' own embeddings [n, L, d], maybe changed.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from taskspace._extras import require
 from taskspace.errors import PromptError, SettingError
+from taskspace.tuning._whole import require_whole
 
 if TYPE_CHECKING:
     from taskspace.tuning.parts._part import Frozen, Tensor
@@ -41,6 +42,11 @@ class Rows:
     @property
     def rows(self) -> int:
         return len(next(iter(self.parameters.values())))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the training beside the tensors it starts from, as plain JSON."""
+        return {"rates": self.rates}
 
     def state(self, row: int) -> dict[str, Floats]:
         """Bank row ``row`` in arrays of its own, by parameter name; what is shared stands beside it."""
@@ -93,10 +99,8 @@ def fitting(array: Any, shape: Sequence[int | None], what: str) -> Floats:
 
 
 def at_least_one(**settings: int) -> None:
-    """:class:`SettingError` for a length, rank or number of rows below 1."""
-    for name, value in settings.items():
-        if value < 1:
-            raise SettingError(f"{name}={value} is less than 1; give a larger one")
+    """:class:`SettingError` for a length, rank or number of rows that is no whole number, or below 1."""
+    require_whole(1, **settings)
 
 
 def drawn(rows: int, seed: Seeds, draw: Callable[[np.random.Generator], Mapping[str, Any]]) -> dict[str, Floats]:

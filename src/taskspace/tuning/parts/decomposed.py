@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -65,6 +65,10 @@ class Decomposed(Rows):
             }
 
         return cls(backbone, drawn(rows, seed, draw), rate=rate)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return super().settings | {"scale": self.scale}
 
     def enter(self, embeds: Tensor, mask: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:
         places, tokens = self.parameters["A"].shape[1], embeds.shape[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -73,6 +73,10 @@ class LoRA(Rows):
             return factors
 
         return cls(backbone, drawn(rows, seed, draw), alpha=alpha)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return super().settings | {"scale": self.scale}
 
     def enter(self, embeds: Tensor, mask: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:
         return embeds[:, :0], embeds

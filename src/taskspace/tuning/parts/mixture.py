@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from taskspace.errors import SettingError
 from taskspace.tuning.parts._rows import (
     Arrays,
     Floats,
     Rows,
     Seeds,
     at_least_one,
+    copied,
     drawn,
     fitting,
     torch_module,
@@ -40,6 +43,8 @@ class Mixture(Rows):
     def __init__(
         self, backbone: Frozen, sources: Floats, arrays: Arrays, *, temperature: float = 2087.0, rate: float = 1 / 3
     ) -> None:
+        if not 0 < temperature < float("inf"):
+            raise SettingError(f"temperature={temperature!r} is not a number above 0; give one")
         width = backbone.width
         sources = fitting(sources, (None, None, width), "sources")
         tokens = fitting(arrays.get("tokens"), (None, sources.shape[1], width), "tokens")
@@ -49,7 +54,7 @@ class Mixture(Rows):
         rates = dict.fromkeys(("down", *rest), rate)
         super().__init__({"tokens": tokens, "down": down, **rest}, backbone.device, rates=rates)
         self.sources: Tensor = torch_module().tensor(sources, device=backbone.device)
-        self.temperature = temperature
+        self.temperature = float(temperature)
 
     @classmethod
     def start(
@@ -79,6 +84,11 @@ class Mixture(Rows):
             }
 
         return cls(backbone, sources, drawn(rows, seed, draw), temperature=temperature, rate=rate)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        sources = hashlib.sha256(copied(self.sources).tobytes()).hexdigest()
+        return super().settings | {"temperature": self.temperature, "sources": sources}
 
     def attention(self, embeds: Tensor, mask: Tensor, owners: Tensor) -> Tensor:
         """float32[n, S + 1]: the weight of each source, and last of the target prompt itself, for each text."""

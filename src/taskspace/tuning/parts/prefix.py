@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskspace.errors import SettingError
+from taskspace.tuning._whole import require_whole
 from taskspace.tuning.parts._attention import prefixed, self_attentions
 from taskspace.tuning.parts._layers import forget_nothing
 from taskspace.tuning.parts._rows import (
@@ -73,6 +74,7 @@ class Prefixes(Rows):
         linear layers do.
         """
         at_least_one(length=length)
+        require_whole(0, projection=projection)
         table, tokens = 2 * sum(self_attentions(backbone.module).values()), backbone.width
 
         def draw(rng: np.random.Generator) -> dict[str, Floats]:
