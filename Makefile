@@ -19,7 +19,7 @@ demo: setup
 	$(BIN)/taskspace demo $(if $(DATA),--data $(DATA))
 
 test: lint
-	HF_HUB_OFFLINE=1 $(BIN)/pytest -q
+	HF_HUB_OFFLINE=1 $(BIN)/pytest -q -n auto
 
 lint: setup
 	$(BIN)/ruff check .
