@@ -344,7 +344,7 @@ def test_an_empty_file(tmp_path, suffix):
         ("x.jsonl", b"\n \n"),
         ("x.csv", b"text,label\n"),
         ("x.json", b"[]"),
-        ("x.jsonl.gz", gzip.compress(b"")),
+        ("x.jsonl.gz", gzip.compress(b"", mtime=0)),
         ("x.csv", b"\n"),
     ],
 )
