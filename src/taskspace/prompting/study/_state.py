@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskspace.errors import DataError
 from taskspace.prompting.bank import PromptBank
+from taskspace.prompting.begin import table_of
 from taskspace.prompting.soft import SoftPrompt, inits
 from taskspace.prompting.study.prompts import TunedPrompt, read_prompts, save_prompt
 from taskspace.prompting.study.runs import NAME, Key, Part, Run, append, read_runs
@@ -46,7 +47,7 @@ class Study:
     @cached_property
     def inits(self) -> tuple[SoftPrompt, ...]:
         """Vocabulary rows, drawn without replacement, one draw per init."""
-        table = self.backbone.embeddings.float().cpu().numpy()
+        table = table_of(self.backbone)
         seeds = range(self.plan.seed, self.plan.seed + self.plan.inits)
         return tuple(inits.vocabulary(table, self.plan.length, seed, backbone=self.backbone.identity) for seed in seeds)
 

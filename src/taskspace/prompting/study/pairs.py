@@ -11,6 +11,7 @@ import numpy as np
 from taskspace.prompting.study.mixed import untrained
 from taskspace.prompting.study.runs import of_main_metric
 from taskspace.prompting.study.statistics import holm, paired
+from taskspace.prompting.study.verdicts import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from taskspace.prompting.study.runs import Run
     from taskspace.prompting.study.statistics import Comparison
 
-KEPT = 0.9
+KEPT = Rules.share
 
 
 @dataclass(frozen=True)
