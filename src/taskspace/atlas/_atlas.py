@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from taskspace.atlas import _rows
+from taskspace.atlas._answering import Desk, table_of, usual_signals
 from taskspace.atlas._finding import chosen_spaces, fitting, locate, one_space, target_in
+from taskspace.atlas._running import runnable
 from taskspace.atlas._store import Store
 from taskspace.atlas._values import Entry, Transfer
 from taskspace.atlas.export import write_parquet
@@ -16,10 +19,12 @@ from taskspace.atlas.matrix import Shelf, cosines_with
 from taskspace.embedding import KINDS, Kind, SpaceId, TaskEmbedding
 from taskspace.errors import AtlasError, SettingError, did_you_mean
 from taskspace.ranking import Ranking, order
+from taskspace.ranking.history import Row
+from taskspace.ranking.signals import Corpus, signal_named
 from taskspace.task import Pool, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from taskspace.space import Space
@@ -218,10 +223,41 @@ class Atlas:
         space: SpaceId | str | None = None,
         fusion: str = "mean",
         centre: bool = False,
+        run: int = 0,
     ) -> Ranking:
-        """What to start from for ``target``: a stored name, an embedding, or a task, which is embedded first."""
+        """What to start from for ``target``: a stored name, an embedding, or a task, which is embedded first.
+
+        Once transfers with a baseline were observed on two other targets that are embedded here, candidates are
+        ordered by the gain that they predict, "do not transfer" among them.  Until then the order is by likeness, as
+        :meth:`near` has it, and the ranking says that it is uncalibrated.
+
+        ``run`` is how many of the best candidates that are checkpoints are put to the labelled rows of ``target``,
+        which must be a task then: LogME of their features joins the other signals.
+
+        Raises as :meth:`near` does.
+        """
+        _require_kind(kind)
+        if run < 0:
+            raise SettingError(f"run is {run}; give how many candidates may be run, 0 for none")
         known = self.open_space(space).embed(target) if isinstance(target, Task) else target
-        return self.near(known, k=k, kind=kind, space=space, fusion=fusion, centre=centre)
+        with self._store.reading() as connection:
+            embedding, row = target_in(connection, self.path, known, space)
+            matrix = self._shelf.matrix(connection, row)
+        desk = Desk(embedding, matrix, table_of(self.transfers()), kind)
+        if not desk.calibrates and not run:
+            return self.near(known, k=k, kind=kind, space=space, fusion=fusion, centre=centre)
+        signals = usual_signals(row.identity.learner, fusion=fusion, centre=centre)
+        if not run:
+            return desk.answer(signals, k=k)
+        if not isinstance(target, Task):
+            raise SettingError(
+                f"run={run} needs the rows of {embedding.name!r}; give the task or its file, not its name"
+            )
+        models, notes = runnable(desk.answer(signals), run)
+        if not models:
+            raise SettingError("no candidate is a checkpoint that can be run here; leave run (--run) out")
+        ranking = desk.answer([*signals, signal_named("logme")], k=k, corpus=Corpus(target), models=models)
+        return replace(ranking, notes=(*ranking.notes, *notes, f"run on the target's rows: {', '.join(models)}"))
 
     def near(
         self,
@@ -264,23 +300,22 @@ class Atlas:
         seed: int | None = None,
     ) -> None:
         """Note a measured transfer; the names need not be in the atlas, and repeated measurements all stay."""
-        for what, value in (("score", score), ("baseline", baseline)):
-            if value is not None and not math.isfinite(value):
-                raise SettingError(f"the {what} of {source!r} on {target!r} is {value}; give a finite number")
+        self.observe_all([Row(source, target, score, baseline, seed, metric)], again=True)
+
+    def observe_all(self, rows: Iterable[Row], *, again: bool = False) -> int:
+        """Note all these transfers or none; gives back how many are new.
+
+        A row that was noted before, equal in everything, is not noted a second time unless ``again``.
+        """
+        given = list(rows)
+        for row in given:
+            for what, value in (("score", row.score), ("baseline", row.baseline)):
+                if value is not None and not math.isfinite(value):
+                    raise SettingError(
+                        f"the {what} of {row.source!r} on {row.target!r} is {value}; give a finite number"
+                    )
         with self._store.writing() as connection:
-            connection.execute(
-                "INSERT INTO transfers (source, target, score, baseline, metric, seed, noted)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    source,
-                    target,
-                    float(score),
-                    None if baseline is None else float(baseline),
-                    metric,
-                    seed,
-                    _rows.now(),
-                ),
-            )
+            return _rows.note(connection, given, again=again)
 
     def transfers(self) -> list[Transfer]:
         """All measurements, in the order in which they were noted."""

@@ -15,9 +15,11 @@ from taskspace.task import Pool
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from taskspace.ranking.history import Row as MeasuredRow
 
 
 class SpaceRow(NamedTuple):
@@ -168,3 +170,23 @@ def _require_blocks(connection: sqlite3.Connection, space: int, embedding: TaskE
         held, given = (f"{sum(size for _, size in b)} numbers in {len(b)} blocks" for b in (stored, embedding.blocks))
         raise AtlasError(f"{embedding.name!r} has {given}, but its space holds vectors of {held}; embed it again there")
     connection.execute("UPDATE spaces SET blocks = ? WHERE id = ?", (json.dumps(embedding.blocks), space))
+
+
+def note(connection: sqlite3.Connection, rows: Sequence[MeasuredRow], *, again: bool) -> int:
+    """Add measured transfers; those that are there, equal in everything, only ``again``.  How many were added."""
+    there: set[tuple[Any, ...]] = set()
+    if not again:
+        there.update(connection.execute("SELECT source, target, score, baseline, metric, seed FROM transfers"))
+    values = [
+        (row.source, row.target, float(row.score), _real(row.baseline), row.metric or "score", row.seed) for row in rows
+    ]
+    new = [value for value in dict.fromkeys(values) if value not in there] if not again else values
+    connection.executemany(
+        "INSERT INTO transfers (source, target, score, baseline, metric, seed, noted) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(*value, now()) for value in new],
+    )
+    return len(new)
+
+
+def _real(value: float | None) -> float | None:
+    return None if value is None else float(value)

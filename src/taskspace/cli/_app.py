@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from taskspace.cli._endings import ended_early
-from taskspace.cli.bench import bench
+from taskspace.cli.bench._verbs import bench
 from taskspace.cli.choose_prompt import choose_prompt
 from taskspace.cli.demo import demo
 from taskspace.cli.doctor import doctor
 from taskspace.cli.embed import embed
 from taskspace.cli.export import export
 from taskspace.cli.near import near
+from taskspace.cli.observe import observe
 from taskspace.cli.prompt._verbs import prompt
 from taskspace.cli.rank import rank
 from taskspace.cli.remove import remove
@@ -48,7 +49,7 @@ def about(
     """
 
 
-for verb in (embed, rank, near, choose_prompt, show, remove, export, doctor, demo):
+for verb in (embed, rank, near, observe, choose_prompt, show, remove, export, doctor, demo):
     app.command()(ended_early()(verb))  # around the verb itself, since typer has other ends for these errors
 
 for word in (prompt, bench):

@@ -94,7 +94,7 @@ def order(
     if k is not None and k < 1:
         raise SettingError(f"k is {k}; ask for at least 1 candidate")
     combine = fusion_named(fusion)
-    itself = [_is_target(candidate, target) for candidate in candidates]
+    itself = [is_target(candidate, target) for candidate in candidates]
     kept = [i for i, same in enumerate(itself) if include_self or not same]
     telling = [i for i in kept if candidates[i].informative]
     silent = sorted((i for i in kept if not candidates[i].informative), key=lambda i: candidates[i].name)
@@ -103,23 +103,36 @@ def order(
     telling.sort(key=lambda i: (-scored[i], not itself[i], candidates[i].name, candidates[i].kind))
     shown = (telling + silent)[:k]
     notes = [
-        *_note_target(target),
-        *_note_left_out([candidates[i].name for i, same in enumerate(itself) if same and not include_self]),
-        *_note_silent([candidates[i].name for i in silent]),
+        *notes_on(
+            target,
+            [candidates[i].name for i, same in enumerate(itself) if same and not include_self],
+            [candidates[i].name for i in silent],
+        ),
         *_note_ties([(scored[i], candidates[i].name) for i in telling], len(shown)),
         *_note_few(centred),
     ]
-    hits = tuple(_hit(candidates[i], scored.get(i, 0.0), place) for place, i in enumerate(shown, 1))
+    learner = target.space.learner
+    hits = tuple(_hit(candidates[i], scored.get(i, 0.0), place, learner) for place, i in enumerate(shown, 1))
     return Ranking(target.name, hits, _measure(target, fusion, centred), tuple(notes))
 
 
-def _is_target(candidate: Candidate, target: TaskEmbedding) -> bool:
+def is_target(candidate: Candidate, target: TaskEmbedding) -> bool:
+    """Whether the candidate is the target itself, by kind and by name or content."""
     same = candidate.content == target.content or candidate.name == target.name
     return same and candidate.kind == target.kind
 
 
-def _hit(candidate: Candidate, score: float, place: int) -> Hit:
-    return Hit(candidate.name, candidate.kind, score, candidate.provenance, candidate.content, place)
+def notes_on(target: TaskEmbedding, left_out: list[str], silent: list[str]) -> list[str]:
+    """What a reader of any ranking must know: a mute target, what was left out as itself, and what says nothing."""
+    return [*_note_target(target), *_note_left_out(left_out), *_note_silent(silent)]
+
+
+def _hit(candidate: Candidate, score: float, place: int, learner: str) -> Hit:
+    """The one signal is the likeness itself."""
+    said = {learner: score}
+    return Hit(
+        candidate.name, candidate.kind, score, candidate.provenance, candidate.content, place, signals=said, parts=said
+    )
 
 
 def _measure(target: TaskEmbedding, fusion: str, centred: int) -> str:

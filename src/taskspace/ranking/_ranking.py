@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, overload
+import math
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from taskspace._extras import require
+from taskspace.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from taskspace.embedding import Kind
+    from taskspace.ranking._gain import Gain
+
+
+DO_NOT_TRANSFER = "do not transfer"
+"""The candidate that stands for starting from the plain model."""
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One candidate: ``score`` means what the ranking's ``measure`` says, ``rank`` counts from 1."""
+    """One candidate: ``score`` means what the ranking's ``measure`` says, ``rank`` counts from 1.
+
+    ``gain`` is predicted where transfers were observed.  ``signals`` are what it was read off from, in their own
+    units, and ``parts`` what each of them adds to the prediction.  Not transferring is of kind "none".
+    """
 
     name: str
-    kind: Kind
+    kind: Kind | Literal["none"]
     score: float
     provenance: Mapping[str, Any] = field(hash=False)
     content: str
     rank: int
+    gain: Gain | None = None
+    signals: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
+    parts: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
 
 
 @dataclass(frozen=True)
@@ -58,28 +72,53 @@ class Ranking:
         """The best ``k``, or all when there are fewer."""
         return self[: max(k, 0)]
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether scores are predicted gains."""
+        return any(hit.gain is not None for hit in self.hits)
+
+    def explain(self, first: int = 0, second: int = 1) -> str:
+        """Why one hit stands before another: what each signal adds to the one and to the other, largest gap first.
+
+        Raises :class:`DataError` where there are no two such hits, or one of them was not read off from signals.
+        """
+        if not (0 <= first < len(self) and 0 <= second < len(self)) or first == second:
+            raise DataError(
+                f"the ranking has {len(self)} hits, so {first} and {second} cannot be compared; give others"
+            )
+        return explained(self.hits[first], self.hits[second], calibrated=self.calibrated)
+
     def __str__(self) -> str:
-        widths = [max((len(cell) for cell in column), default=0) for column in zip(*self._cells(), strict=True)]
-        lines = [
-            f"{rank:>{widths[0]}}  {score:>{widths[1]}}  {kind:<{widths[2]}}  {name}"
-            for rank, score, kind, name in self._cells()
-        ]
-        head = f"nearest to {self.target!r}" if lines else f"nothing to rank for {self.target!r}"
+        cells = self._cells()
+        widths = [max((len(cell) for cell in column), default=0) for column in zip(*cells, strict=True)]
+        lines = ["  ".join(_aligned(row, widths)).rstrip() for row in cells]
+        near = f"predicted for {self.target!r}" if self.calibrated else f"nearest to {self.target!r}"
+        head = near if self.hits else f"nothing to rank for {self.target!r}"
         return "\n".join([head, *lines, f"score: {self.measure}", *(f"note: {note}" for note in self.notes)])
 
-    def _cells(self) -> list[tuple[str, str, str, str]]:
-        return [(str(hit.rank), f"{hit.score:.4f}", hit.kind, hit.name) for hit in self.hits]
+    def _cells(self) -> list[tuple[str, ...]]:
+        """Rank, score, kind and name; with gains the interval and the chance to help as well."""
+        if not self.calibrated:
+            return [(str(hit.rank), f"{hit.score:.4f}", hit.kind, hit.name) for hit in self.hits]
+        return [
+            (str(h.rank), f"{h.score:+.4f}", *_interval(h.gain), "" if h.kind == "none" else h.kind, h.name)
+            for h in self.hits
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that ``json.dumps`` takes."""
         hits = [
             {
                 "rank": hit.rank, "name": hit.name, "kind": hit.kind, "score": hit.score,
+                "gain": None if hit.gain is None else asdict(hit.gain),
+                "signals": {name: None if math.isnan(value) else value for name, value in hit.signals.items()},
+                "parts": dict(hit.parts),
                 "content": hit.content, "provenance": dict(hit.provenance),
             }
             for hit in self.hits
         ]  # fmt: skip
-        return {"target": self.target, "measure": self.measure, "notes": list(self.notes), "hits": hits}
+        about = {"target": self.target, "measure": self.measure, "calibrated": self.calibrated}
+        return {**about, "notes": list(self.notes), "hits": hits}
 
     def to_arrow(self) -> Any:
         """A ``pyarrow.Table``, one row per hit; ``provenance`` is JSON text, ``measure`` rides as metadata."""
@@ -107,3 +146,37 @@ class Ranking:
             "content": [hit.content for hit in self.hits],
             "provenance": [json.dumps(dict(hit.provenance)) for hit in self.hits],
         }
+
+
+def explained(first: Hit, second: Hit, *, calibrated: bool) -> str:
+    """What each signal adds to either hit, the largest difference first."""
+    names = list(dict.fromkeys((*first.parts, *second.parts)))
+    if not names:
+        raise DataError(
+            f"{first.name!r} and {second.name!r} were not read off from signals, so nothing tells them apart"
+        )
+    gaps = {name: first.parts.get(name, 0.0) - second.parts.get(name, 0.0) for name in names}
+    unit = "to the predicted gain" if calibrated else "to the score"
+    lines = [
+        f"  {name}: {_read(first, name)} against {_read(second, name)} adds {gaps[name]:+.4f} {unit}"
+        for name in sorted(names, key=lambda name: -abs(gaps[name]))
+    ]
+    whole = first.score - second.score
+    return "\n".join([f"{first.name!r} is {whole:+.4f} ahead of {second.name!r}:", *lines])
+
+
+def _read(hit: Hit, name: str) -> str:
+    value = hit.signals.get(name, math.nan)
+    return "not known" if math.isnan(value) else f"{value:.4g}"
+
+
+def _interval(gain: Gain | None) -> tuple[str, str]:
+    if gain is None or gain.low == gain.high:
+        return "", ""
+    return f"[{gain.low:+.4f}, {gain.high:+.4f}]", f"helps {gain.helps:.0%}"
+
+
+def _aligned(row: tuple[str, ...], widths: list[int]) -> list[str]:
+    """Numbers to the right, the last two columns (kind and name) to the left; the name is not padded."""
+    numbers = [f"{cell:>{width}}" for cell, width in zip(row[:-2], widths[:-2], strict=True)]
+    return [*numbers, f"{row[-2]:<{widths[-2]}}", row[-1]]

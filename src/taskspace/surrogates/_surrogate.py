@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from taskspace.task import Inputs
+
 
 @final
 class Surrogate:
@@ -127,13 +129,32 @@ class Surrogate:
 
     def batches(self, first: Sequence[str], second: Sequence[str | None]) -> Iterator[tuple[list[int], dict[str, Any]]]:
         """Row numbers and token tensors [16, tokens], shortest texts first; fillers follow the rows numbered."""
-        encoded = tokenized(self.tokenizer, self.kind, first, second, max_length=self.max_length)
-        return batched(encoded, self.device)
+        return batched(self.tokenized(first, second), self.device)
 
-    def pooled(self, tensors: dict[str, Any]) -> Any:
-        """float32[rows, hidden]: the mean last-layer state of each text, through which gradients may flow."""
-        states = reader(self.module, self.kind)(**tensors, **self._uncached).last_hidden_state
+    def tokenized(self, first: Sequence[str], second: Sequence[str | None]) -> dict[str, list[list[int]]]:
+        """The token columns of each row, cut at ``max_length``."""
+        return tokenized(self.tokenizer, self.kind, first, second, max_length=self.max_length)
+
+    def pooled(self, tensors: dict[str, Any], module: Any = None) -> Any:
+        """float32[rows, hidden]: the mean last-layer state of each text, through which gradients may flow.
+
+        ``module`` is a copy of the surrogate's own that has been tuned.
+        """
+        read = reader(self.module if module is None else module, self.kind)
+        states = read(**tensors, **self._uncached).last_hidden_state
         return masked_mean(states, self._counted(tensors["attention_mask"]))
+
+    def last_states(self, inputs: Inputs, module: Any = None) -> NDArray[np.float32]:
+        """float32[n, hidden]: the mean last-layer state of each row, the two texts of a pair read together.
+
+        ``module`` as in :meth:`pooled`.
+        """
+        torch = require("torch", extra="embed", why="reading texts")
+        states = np.zeros((len(inputs), self.hidden), dtype=np.float32)
+        with torch.inference_mode():
+            for rows, tensors in self.batches(inputs.texts, inputs.pairs):
+                states[rows] = self.pooled(tensors, module)[: len(rows)].float().cpu().numpy()
+        return states
 
     @property
     def _uncached(self) -> dict[str, Any]:

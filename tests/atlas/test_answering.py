@@ -1,0 +1,118 @@
+"""Ranking once transfers were observed: gains, their own target left out, and models that can be run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from taskspace.atlas import Atlas
+from taskspace.errors import SettingError
+from taskspace.ranking import DO_NOT_TRANSFER
+from taskspace.ranking.history import Row
+
+
+def angled(embed, name, degrees, **given):
+    turned = np.deg2rad(degrees)
+    return embed(name, [np.cos(turned), np.sin(turned)], **given)
+
+
+PLACES = {"a": 0, "b": 40, "c": 80, "d": 120, "t1": 10, "t2": 70, "t3": 110, "new": 30}
+
+
+def gain(source, target):
+    return 0.1 * np.cos(np.deg2rad(PLACES[source] - PLACES[target])) - 0.05
+
+
+@pytest.fixture
+def filled(atlas, embed):
+    """Eight tasks on a circle, the gain a line in the cosine, measured for three targets."""
+    atlas.add(*(angled(embed, name, degrees) for name, degrees in PLACES.items()))
+    rows = [Row(s, t, 0.7 + gain(s, t), 0.7, 0, "accuracy") for t in ("t1", "t2", "t3") for s in "abcd"]
+    assert atlas.observe_all(rows) == 12
+    return atlas
+
+
+def test_gains_are_predicted_once_two_other_targets_were_measured(filled):
+    ranking = filled.rank("new", k=None)
+    assert ranking.calibrated
+    assert {"t1", "t2", "t3", "a", "b", "c", "d", DO_NOT_TRANSFER} == {hit.name for hit in ranking}
+    by_name = {hit.name: hit for hit in ranking}
+    assert by_name["b"].score > by_name["c"].score > by_name["d"].score
+    assert by_name["b"].gain.low <= gain("b", "new") <= by_name["b"].gain.high
+    assert by_name[DO_NOT_TRANSFER].score == 0
+    assert "left out as the target itself: 'new'" in ranking.notes
+    assert "predicted gain in accuracy" in ranking.measure
+
+
+def test_until_then_the_order_is_by_likeness_and_says_so(atlas, embed):
+    atlas.add(*(angled(embed, name, degrees) for name, degrees in PLACES.items()))
+    atlas.observe_all([Row(s, "t1", 0.8, 0.7) for s in "abcd"])
+    ranking = atlas.rank("new", k=3)
+    assert not ranking.calibrated
+    assert "uncalibrated" in ranking.measure
+    assert ranking == atlas.near("new", k=3)
+
+
+def test_a_transfer_without_a_baseline_predicts_no_gain(atlas, embed):
+    atlas.add(*(angled(embed, name, degrees) for name, degrees in PLACES.items()))
+    atlas.observe_all([Row(s, t, 0.8) for t in ("t1", "t2", "t3") for s in "abcd"])
+    assert not atlas.rank("new").calibrated
+
+
+def test_what_was_measured_on_the_target_itself_never_orders_its_candidates(filled):
+    """It may move all of them up or down together, which is what partial pooling is."""
+    before = [hit.name for hit in filled.rank("new", k=None) if hit.kind != "none"]
+    parts = {hit.name: dict(hit.parts) for hit in filled.rank("new", k=None)}
+    filled.observe_all([Row("d", "new", 0.99, 0.1), Row("a", "new", 0.95, 0.1), Row("b", "new", 0.1, 0.1)])
+    after = filled.rank("new", k=None)
+    assert [hit.name for hit in after if hit.kind != "none"] == before
+    assert {hit.name: dict(hit.parts) for hit in after} == parts
+    assert after[0].score > filled.rank("t1", k=None)[0].score  # the three gains measured here were large
+
+
+def test_kind_and_k_narrow_the_answer(filled, embed):
+    filled.add(angled(embed, "m", 35, kind="model"))
+    assert [hit.name for hit in filled.rank("new", k=None, kind="model")] != []
+    assert {hit.name for hit in filled.rank("new", k=None, kind="model")} == {"m", DO_NOT_TRANSFER}
+    assert len(filled.rank("new", k=2)) == 2
+
+
+def test_transfers_of_sources_and_targets_that_are_not_here_do_no_harm(filled):
+    before = filled.rank("new", k=None)
+    filled.observe_all([Row("gone", "t1", 0.2, 0.7, 0, "accuracy"), Row("a", "elsewhere", 0.9, 0.1, 0, "accuracy")])
+    after = filled.rank("new", k=None)
+    assert [hit.name for hit in after] == [hit.name for hit in before]
+
+
+def test_of_several_metrics_on_one_target_the_usual_one_counts(filled):
+    before = filled.rank("new", k=None).to_dict()
+    filled.observe(source="a", target="t1", score=12.0, baseline=3.0, metric="perplexity")
+    assert filled.rank("new", k=None).to_dict() == before
+
+
+def test_what_was_noted_is_not_noted_twice(filled):
+    rows = [Row("a", "t1", 0.7 + gain("a", "t1"), 0.7, 0, "accuracy"), Row("a", "t1", 0.5, 0.7, 1, "accuracy")]
+    assert filled.observe_all(rows) == 1
+    assert filled.observe_all(rows) == 0
+    assert len(filled.transfers()) == 13
+    with pytest.raises(SettingError, match="finite"):
+        filled.observe_all([Row("a", "t1", 0.5), Row("b", "t1", float("nan"))])
+    assert len(filled.transfers()) == 13
+
+
+def test_running_needs_rows_and_something_to_run(filled):
+    with pytest.raises(SettingError, match="give the task or its file"):
+        filled.rank("new", run=2)
+    with pytest.raises(SettingError, match="run is -1"):
+        filled.rank("new", run=-1)
+
+
+def test_explaining_names_what_tells_two_candidates_apart(filled):
+    said = filled.rank("new", k=None).explain()
+    assert "response" in said
+    assert "prior" in said
+
+
+def test_another_process_sees_the_same(filled, path):
+    with Atlas(path) as again:
+        assert again.rank("new").to_dict() == filled.rank("new").to_dict()
