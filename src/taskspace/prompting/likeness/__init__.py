@@ -14,7 +14,6 @@ from taskspace.prompting.likeness._measures import MEASURES, Measure, measure_na
 from taskspace.prompting.likeness._query import Query
 from taskspace.prompting.likeness._rank import rank_prompts
 from taskspace.prompting.likeness._transfers import (
-    Measured,
     Transfer,
     by_target,
     known_transfers,
@@ -22,6 +21,7 @@ from taskspace.prompting.likeness._transfers import (
     source_prior,
     standardised,
 )
+from taskspace.ranking.history import Measured
 
 __all__ = [
     "MEASURES",

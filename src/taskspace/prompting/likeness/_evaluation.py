@@ -14,7 +14,7 @@ import numpy as np
 from taskspace.errors import DataError, SettingError
 from taskspace.prompting.likeness._measures import measure_named
 from taskspace.prompting.likeness._transfers import by_target, known_transfers, source_prior
-from taskspace.ranking import chance, ndcg, regret_at, spearman
+from taskspace.ranking.metrics import Interval, bootstrap, chance, ndcg, paired, regret_at, skill, spearman
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,19 +26,8 @@ if TYPE_CHECKING:
 
 Metric: TypeAlias = Literal["ndcg", "regret_1", "regret_3", "spearman"]
 
-_DRAWS = 10_000
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over targets, and where it would lie with other targets: 95 %, percentile bootstrap.
-
-    With a dozen targets such an interval is, if anything, too narrow.
-    """
-
-    mean: float
-    low: float
-    high: float
+interval = bootstrap
+"""A mean over targets, where it would lie with others: the name it has beside :class:`TransferEvaluation`."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +74,7 @@ class TransferEvaluation:
     @property
     def skill(self) -> float:
         """(NDCG - chance) / (1 - chance) of the means: 0 is chance, 1 perfect."""
-        chances = float(self.column("ndcg_chance").mean())
-        return (float(self.column("ndcg").mean()) - chances) / (1 - chances) if chances < 1 else 1.0
+        return skill(float(self.column("ndcg").mean()), float(self.column("ndcg_chance").mean()))
 
     def gain_over(self, other: TransferEvaluation, metric: Metric = "ndcg") -> Interval:
         """Mean difference on the same targets, paired; raises :class:`SettingError` for other targets."""
@@ -94,7 +82,7 @@ class TransferEvaluation:
             raise SettingError(f"metric={metric!r} is not known; say one of {', '.join(get_args(Metric))}")
         if [r.target for r in self] != [r.target for r in other]:
             raise SettingError("the two evaluations have other targets; evaluate both on the same transfers")
-        return interval(self.column(metric) - other.column(metric))
+        return paired(self.column(metric), other.column(metric))
 
     def __str__(self) -> str:
         width = max(len("mean"), *(len(result.target) for result in self.targets))
@@ -143,13 +131,6 @@ def evaluate_transfers(
         )
     name = measure if isinstance(measure, str) else measure.about
     return TransferEvaluation(name, results, _notes(scores, prompts, [r.target for r in results]))
-
-
-def interval(values: NDArray[np.float64]) -> Interval:
-    """Mean and 95 % percentile bootstrap over ``values`` float64[targets], the same draws for as many targets."""
-    drawn = np.random.default_rng(0).integers(len(values), size=(_DRAWS, len(values)))
-    low, high = np.percentile(values[drawn].mean(axis=1), [2.5, 97.5])
-    return Interval(float(values.mean()), float(low), float(high))
 
 
 def _result(

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskspace.errors import PromptError
+from taskspace.ranking.history.neighbourhood import BANDWIDTH, regressed
+from taskspace.ranking.history.scale import z_scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from taskspace.prompting.likeness._query import Query, Rule
 
-_NOTHING = 1e-12
-"""Spreads below this are rounding."""
 _PRIOR_SHARE = 0.25
 _NEIGHBOUR_SHARE = 0.5
-_BANDWIDTH = 0.5
-"""Standard deviations of likeness by which a weight falls to 1/e: the nearest one to three tasks of a dozen decide."""
 
 
 def prior_alone(query: Query) -> NDArray[np.float64]:
@@ -36,7 +34,7 @@ def with_neighbours(like: Rule, share: float = _NEIGHBOUR_SHARE) -> Rule:
     return _mixed(like, neighbours(like), share)
 
 
-def neighbours(like: Rule, bandwidth: float = _BANDWIDTH) -> Rule:
+def neighbours(like: Rule, bandwidth: float = BANDWIDTH) -> Rule:
     """What a source was worth for the tasks whose prompts are like the target's, its own task among them.
 
     Σ_p w_p known[p, s] / Σ_p w_p over the tasks p for which s was measured, w = exp(z / bandwidth), z the likeness of
@@ -49,29 +47,17 @@ def neighbours(like: Rule, bandwidth: float = _BANDWIDTH) -> Rule:
 
     def rule(query: Query) -> NDArray[np.float64]:
         known = _there(query.known)
-        asked = np.flatnonzero(~np.isnan(known).all(axis=1))
-        if not len(asked):
+        if np.isnan(known).all():
             raise PromptError(
                 "no transfer was measured to the task of any source; take a measure that needs none, such as 'pooled'"
             )
-        z = z_scores(like(query)[asked]) / bandwidth
-        measured = ~np.isnan(known[asked])
-        weights = np.exp(z - z.max())[:, None] * measured
-        total = weights.sum(axis=0)
-        summed = (weights * np.where(measured, known[asked], 0.0)).sum(axis=0)
-        return np.divide(summed, total, out=np.zeros(len(query)), where=total > 0)
+        return np.nan_to_num(regressed(known.T, like(query), bandwidth), nan=0.0)
 
     return rule
 
 
 def _mixed(like: Rule, other: Rule, share: float) -> Rule:
     return lambda query: (1 - share) * z_scores(like(query)) + share * z_scores(other(query))
-
-
-def z_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """In standard deviations from the mean; zeros where all are equal."""
-    spread = float(values.std())
-    return (values - values.mean()) / spread if spread > _NOTHING else np.zeros(len(values))
 
 
 def _there(values: NDArray[np.float64] | None) -> NDArray[np.float64]:

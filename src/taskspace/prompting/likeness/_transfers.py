@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taskspace.data.files import existing, open_table
-from taskspace.errors import DataError, did_you_mean
+from taskspace.errors import DataError
+from taskspace.ranking import history
+from taskspace.ranking.history.prior import mean_worth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,24 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from taskspace.data.rows import Source
+    from taskspace.ranking.history import Measured
 
     Scores = Mapping[str, Mapping[str, float]]
-
-_COLUMNS = ("source", "target", "score")
-_NOTHING = 1e-12
-"""Spreads below this are rounding."""
-
-
-class Measured(Protocol):
-    """A transfer as evaluation reads it, whoever keeps it; a higher ``score`` is better."""
-
-    @property
-    def source(self) -> str: ...
-    @property
-    def target(self) -> str: ...
-    @property
-    def score(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -53,18 +39,7 @@ def read_transfers(path: str | Path, *, model: str | None = None) -> tuple[Trans
     ``model`` keeps the rows of one backbone, by the column of that name; it must be said when there are several.
     Raises :class:`DataError` for a missing column, a model that is not there, and a score that is no number.
     """
-    table = open_table(existing(path))
-    columns = table.columns()
-    for name in (*_COLUMNS, *(("model",) if model is not None else ())):
-        if name not in columns:
-            raise DataError(f"{table.what} has no column {name!r}; it has {', '.join(map(repr, columns))}")
-    rows = list(table.rows(tuple(columns)))
-    if "model" in columns:
-        kept = _model(table, {str(row["model"]) for _, row in rows}, model)
-        rows = [(number, row) for number, row in rows if row["model"] == kept]
-    if not rows:
-        raise DataError(f"{table.what} has no rows; give one per source and target")
-    return tuple(_transfer(table, number, row) for number, row in rows)
+    return tuple(Transfer(row.source, row.target, row.score) for row in history.read_rows(path, model=model))
 
 
 def by_target(transfers: Iterable[Measured]) -> dict[str, dict[str, float]]:
@@ -83,13 +58,9 @@ def standardised(row: Mapping[str, float], target: str, names: Sequence[str]) ->
     NaN for names that were not measured, and for all when fewer than two foreign ones were.  The target's own
     prompt stands on the same scale but does not set it.
     """
-    values = np.array([row.get(name, np.nan) for name in names])
-    foreign = values[[name != target for name in names]]
-    foreign = foreign[~np.isnan(foreign)]
-    if len(foreign) < 2:
-        return np.full(len(names), np.nan)
-    spread = float(foreign.std())
-    return (values - foreign.mean()) / spread if spread > _NOTHING else np.where(np.isnan(values), np.nan, 0.0)
+    values = np.array([row.get(name, np.nan) for name in names], dtype=np.float64)
+    own = np.array([name == target for name in names], dtype=np.bool_)
+    return history.standardised(values[:, None], own[:, None])[:, 0]
 
 
 def source_prior(scores: Scores, target: str, names: Sequence[str]) -> NDArray[np.float64]:
@@ -97,13 +68,11 @@ def source_prior(scores: Scores, target: str, names: Sequence[str]) -> NDArray[n
 
     Neither the target's column nor its prompt as a source enters, provided it is not among ``names``.
     """
-    rows = np.array([standardised(row, task, names) for task, row in scores.items() if task != target])
-    if not len(rows):
-        return np.zeros(len(names))
     tasks = [task for task in scores if task != target]
-    own = np.array([[task == name for name in names] for task in tasks])
-    counted = ~np.isnan(rows) & ~own
-    return np.where(counted, rows, 0.0).sum(axis=0) / np.maximum(counted.sum(axis=0), 1)
+    shape = (len(names), len(tasks))
+    values = np.array([[scores[task].get(name, np.nan) for task in tasks] for name in names], dtype=np.float64)
+    own = np.array([[task == name for task in tasks] for name in names], dtype=np.bool_).reshape(shape)
+    return mean_worth(history.standardised(values.reshape(shape), own), own)
 
 
 def known_transfers(scores: Scores, target: str, names: Sequence[str]) -> NDArray[np.float64]:
@@ -115,23 +84,3 @@ def known_transfers(scores: Scores, target: str, names: Sequence[str]) -> NDArra
     return np.array(
         [standardised(scores[task], task, names) if task in scores and task != target else unknown for task in names]
     ).reshape(len(names), len(names))
-
-
-def _model(table: Source, there: set[str], wanted: str | None) -> str:
-    if wanted is None and len(there) > 1:
-        raise DataError(f"{table.what} has transfers of {len(there)} models; say which{did_you_mean('', there)}")
-    if wanted is not None and wanted not in there:
-        raise DataError(f"{table.what} has no transfers of the model {wanted!r}{did_you_mean(wanted, there)}")
-    return wanted if wanted is not None else next(iter(there), "")
-
-
-def _transfer(table: Source, number: int, row: Mapping[str, Any]) -> Transfer:
-    try:
-        score = float(row["score"])
-    except (TypeError, ValueError):
-        score = math.nan
-    if not math.isfinite(score):
-        raise DataError(
-            f"{table.what}, {table.unit} {number}: the score {row['score']!r} is not a number; mend or drop the row"
-        )
-    return Transfer(str(row["source"]), str(row["target"]), score)

@@ -41,13 +41,13 @@ class Line:
         height, doubt = self._height(scores, measured)
         spread = self.widen * np.sqrt(self.within**2 + doubt)
         free = max(self.targets - 1, 1)
-        reach = float(stats.t.ppf((1 + LEVEL) / 2, free))
-        gains: list[Gain] = []
-        for score in scores:
-            mean = height + self.slope * score
-            helps = float(stats.t.cdf(mean / spread, free)) if spread > 0 else float(mean > 0)
-            gains.append(Gain(float(mean), float(mean - reach * spread), float(mean + reach * spread), helps))
-        return gains
+        reach = float(stats.t.ppf((1 + LEVEL) / 2, free)) * spread
+        means = height + self.slope * np.asarray(scores, dtype=np.float64)
+        helps = stats.t.cdf(means / spread, free) if spread > 0 else (means > 0).astype(np.float64)
+        return [
+            Gain(mean, mean - reach, mean + reach, chance)
+            for mean, chance in zip(means.tolist(), helps.tolist(), strict=True)
+        ]
 
     def _height(self, scores: NDArray[np.float64], measured: NDArray[np.float64] | None) -> tuple[float, float]:
         """The target's expected height and its variance."""

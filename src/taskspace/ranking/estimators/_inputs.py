@@ -64,26 +64,34 @@ def target_labels(labels: ArrayLike | TargetLabels) -> TargetLabels:
 
 
 def sample(
-    features: ArrayLike, labels: ArrayLike | TargetLabels, *, classes: bool = False
+    features: ArrayLike, labels: ArrayLike | TargetLabels, *, classes: bool = False, what: str = "features"
 ) -> tuple[NDArray[Any], TargetLabels]:
     """The labelled rows of ``features`` [n, d] beside their labels; with ``classes``, labels must be classes.
 
+    ``what`` the rows hold is what they are called in errors.
+
     Raises :class:`DataError` for features that are no table of finite numbers, or not one row per label.
     """
-    target, table = target_labels(labels), feature_table(features)
-    if classes and not target.are_classes:
-        raise DataError("the labels are numbers and this estimator takes classes; give whole-number codes")
+    target, table = target_labels(labels), feature_table(features, what)
+    if classes:
+        require_classes(target)
     if len(table) != target.given:
-        raise DataError(f"there are {len(table)} rows of features and {target.given} labels; give one label per row")
+        raise DataError(f"there are {len(table)} rows of {what} and {target.given} labels; give one label per row")
     return (table if len(target.rows) == target.given else table[target.rows]), target
 
 
-def feature_table(features: ArrayLike) -> NDArray[Any]:
+def require_classes(target: TargetLabels) -> None:
+    """Raise :class:`DataError` where the labels are numbers."""
+    if not target.are_classes:
+        raise DataError("the labels are numbers and this estimator takes classes; give whole-number codes")
+
+
+def feature_table(features: ArrayLike, what: str = "features") -> NDArray[Any]:
     """``features`` as a table [n, d] of finite numbers, d at least 1; never copied to another width."""
-    table = numbers(features, "features")
+    table = numbers(features, what)
     if table.ndim != 2 or not table.shape[1]:
-        raise DataError(f"features of shape {table.shape} are no table; give one row of numbers per text")
-    require_finite(table, "features")
+        raise DataError(f"{what} of shape {table.shape} are no table; give one row of numbers per text")
+    require_finite(table, what)
     return table
 
 

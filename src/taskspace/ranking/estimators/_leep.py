@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskspace.errors import DataError
-from taskspace.ranking.estimators._inputs import sample, target_labels
+from taskspace.ranking.estimators._inputs import numbers, require_classes, sample, target_labels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -31,7 +31,7 @@ def leep(probabilities: ArrayLike, labels: ArrayLike | TargetLabels, *, over_pri
 
     Raises :class:`DataError` for rows that are no probabilities, or labels that are no classes.
     """
-    table, target = sample(probabilities, labels, classes=True)
+    table, target = sample(probabilities, labels, classes=True, what="probabilities")
     answers = _as_shares(table)
     joint = target.columns.T @ answers
     given = joint.sum(axis=0)
@@ -49,9 +49,9 @@ def nce(source: ArrayLike, labels: ArrayLike | TargetLabels, *, over_prior: bool
     information.  Pairs that do not occur add nothing, so no ε is needed.
     """
     target = target_labels(labels)
-    chosen = np.asarray(source)
+    chosen = numbers(source, "answers")
     if chosen.ndim == 2:
-        table, target = sample(source, target, classes=True)
+        table, _ = sample(chosen, target, classes=True, what="probabilities")
         answers = _as_shares(table).argmax(axis=1)
     else:
         answers = _as_answers(chosen, target)
@@ -62,8 +62,9 @@ def nce(source: ArrayLike, labels: ArrayLike | TargetLabels, *, over_prior: bool
 
 
 def label_entropy(labels: ArrayLike | TargetLabels) -> float:
-    """H(Y) in nats of the classes among the labelled rows."""
+    """H(Y) in nats of the classes among the labelled rows; raises :class:`DataError` for numbers."""
     target = target_labels(labels)
+    require_classes(target)
     shares = target.counts / len(target.codes)
     return float(-(shares @ np.log(shares)))
 
@@ -86,7 +87,7 @@ def _as_shares(table: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _as_answers(chosen: NDArray[np.int64], target: TargetLabels) -> NDArray[np.int64]:
-    table, _ = sample(chosen.reshape(-1, 1), target, classes=True)
+    table, _ = sample(chosen.reshape(-1, 1), target, classes=True, what="answers")
     if table.dtype.kind not in "iub":
         raise DataError("the source's answers are numbers with a point; give whole-number codes, or probabilities")
     return np.unique(table[:, 0], return_inverse=True)[1]

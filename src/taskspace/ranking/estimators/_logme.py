@@ -2,12 +2,13 @@
 
 After You, Liu, Wang and Long, "LogME: Practical Assessment of Pre-trained Models for Transfer Learning" (ICML 2021,
 arXiv 2102.11005), with the fixed point of "Ranking and Tuning Pre-trained Models" (arXiv 2110.10545), read in the
-authors' code (thuml/LogME).  It differs from that code in four ways:
+authors' code (thuml/LogME).  It differs from that code in these ways:
 
 * the code writes D/2·log α where only the k singular directions of F have a prior, so that features wider than the
   sample is long are paid for their width.  Here each direction gives -½ log(1 + σ/t): one without strength gives 0;
 * all terms are taken at one and the same t = α/β, so that the score is an exact marginal likelihood;
-* features and label columns are centred, or adding a constant to the features would change the score;
+* features and label columns are centred, or adding a constant to the features would change the score.  That leaves
+  n - 1 observations, not n: counted as n, labels that wide features fit without error have evidence without bound;
 * no ε = 1e-5 stands in the denominators: a bound on t that goes with the features' scale keeps them from zero, so
   that the score does not change with that scale.
 """
@@ -34,56 +35,56 @@ _NOTHING = 1e-24
 
 
 def logme(features: ArrayLike, labels: ArrayLike | TargetLabels, *, centre: bool = True) -> float:
-    """Log evidence in nats per row of ``features`` [n, d] for ``labels``, the mean over label columns.
+    """Log evidence in nats per observation of ``labels`` by ``features`` [n, d], the mean over label columns.
 
     Classes that occur are told apart one against the rest; numbers [n] or [n, c] are regressed as they are.  Features
-    that are constant explain nothing, and score what the best constant noise does.  ``centre=False`` leaves F and the
-    columns where they are, as the authors do.  Raises :class:`DataError` as :func:`sample` has it.
+    that are constant explain nothing, and score what noise alone does.  ``centre=False`` leaves F and the columns where
+    they are, as the authors do.  Raises :class:`DataError` as :func:`sample` has it.
     """
     table, target = sample(features, labels)
     if not centre:
-        return float(evidence(Spectrum.of(table.astype(np.float64), target.columns)).score.mean())
-    return float(evidence(Spectrum.of(centred(table), centred(target.columns))).score.mean())
+        return float(evidence(Spectrum.of(table.astype(np.float64), target.columns), len(table)).score.mean())
+    return float(evidence(Spectrum.of(centred(table), centred(target.columns)), len(table) - 1).score.mean())
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """For each column float64[c]: the log evidence per row, and precisions of the weights and of the noise."""
+    """For each column float64[c]: log evidence per observation, and the precisions of the weights and of the noise."""
 
     score: NDArray[np.float64]
     alpha: NDArray[np.float64]
     beta: NDArray[np.float64]
 
 
-def evidence(seen: Spectrum) -> Evidence:
+def evidence(seen: Spectrum, observations: int) -> Evidence:
     """The evidence of y = Fw + e with w ~ N(0, 1/α), e ~ N(0, 1/β), at the α and β that make it large.
 
     t = α/β is MacKay's fixed point, as in the paper; given t, β = N / (r² + t·m²) makes the evidence largest, with
     r² the squared residual and m² the squared weights of the posterior mean.
     """
-    ratio = _fixed_point(seen)
+    ratio = _fixed_point(seen, observations)
     weights, residual = _fit(seen, ratio)
-    beta = seen.rows / (residual + ratio * weights)
-    gained = np.log1p(seen.strengths[:, None] / ratio).sum(axis=0)
-    score = (np.log(beta / (2 * np.pi)) - 1) / 2 - gained / (2 * seen.rows)
+    beta = observations / (residual + ratio * weights)
+    widened = np.log1p(seen.strengths[:, None] / ratio).sum(axis=0)
+    score = (np.log(beta / (2 * np.pi)) - 1) / 2 - widened / (2 * observations)
     return Evidence(score, ratio * beta, beta)
 
 
-def _fixed_point(seen: Spectrum) -> NDArray[np.float64]:
+def _fixed_point(seen: Spectrum, observations: int) -> NDArray[np.float64]:
     """The ratio t float64[c], within 1e-10 and 1e10 times the mean squared length of a row, where it starts."""
-    unit = float(seen.strengths.sum()) / seen.rows or 1.0
+    unit = float(seen.strengths.sum()) / observations or 1.0
     ratio = np.full(seen.shares.shape[1], unit)
     for _ in range(_STEPS):
         weights, residual = _fit(seen, ratio)
         free = (ratio / (seen.strengths[:, None] + ratio)).sum(axis=0)
         used = len(seen.strengths) - free
-        slack = seen.rows - len(seen.strengths) + free
+        slack = max(observations - len(seen.strengths), 0) + free
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             moved = used * residual / (slack * weights)
         # Labels that F says nothing of have no weights; where F has no direction either, any t will do.
         moved = np.clip(np.nan_to_num(moved, nan=unit, posinf=np.inf), unit / _REACH, unit * _REACH)
         settled = np.abs(moved - ratio) <= _SETTLED * ratio
-        ratio = moved
+        ratio = np.where(settled, ratio, moved)  # so that no column's score depends on its company
         if settled.all():
             break
     return ratio
@@ -168,5 +169,5 @@ class Moments:
         spread = np.diag(self.scatter)
         live = spread > _NOTHING * (spread + self.rows * self.means**2)
         gram = self.scatter[np.ix_(live, live)]
-        seen = Spectrum.from_gram(gram, self.cross[np.ix_(live, told)], self.squares[told], self.rows)
-        return float(evidence(seen).score.mean())
+        seen = Spectrum.from_gram(gram, self.cross[np.ix_(live, told)], self.squares[told])
+        return float(evidence(seen, self.rows - 1).score.mean())

@@ -89,9 +89,14 @@ def _shares(unit: NDArray[np.float64], rows: NDArray[np.int64], near: int) -> ND
 
 
 def _principal(values: NDArray[np.float64], components: int) -> NDArray[np.float64]:
-    """Coordinates float64[n, c] along the first principal components; fewer where there are fewer."""
+    """Coordinates float64[n, c] along the first principal components; fewer where there are fewer.
+
+    Correlating rows of them takes their signs to mean something: each is set so that its largest weight is positive.
+    """
     strengths, left = left_vectors(values)
-    return (left * np.sqrt(strengths))[:, -components:]
+    first = (left * np.sqrt(strengths))[:, -components:]
+    weights = values.T @ first
+    return first * np.sign(weights[np.abs(weights).argmax(axis=0), np.arange(weights.shape[1])])
 
 
 def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,37 +19,34 @@ if TYPE_CHECKING:
 class Spectrum:
     """F = U S Vᵀ of rank k, and columns Y, by their squares.
 
-    ``strengths`` float64[k] is S², ``shares`` float64[k, c] is (UᵀY)², ``rest`` float64[c] the squared length of Y
-    outside of U, and ``rows`` is n.
+    ``strengths`` float64[k] is S², ``shares`` float64[k, c] is (UᵀY)², and ``rest`` float64[c] the squared length of Y
+    outside of U.
     """
 
     strengths: NDArray[np.float64]
     shares: NDArray[np.float64]
     rest: NDArray[np.float64]
-    rows: int
 
     @classmethod
     def of(cls, features: NDArray[np.float64], columns: NDArray[np.float64]) -> Spectrum:
         """Of ``features`` float64[n, d] and ``columns`` float64[n, c]."""
         squares = np.einsum("ij,ij->j", columns, columns)
         if features.shape[0] > features.shape[1]:
-            return cls.from_gram(features.T @ features, features.T @ columns, squares, len(features))
+            return cls.from_gram(features.T @ features, features.T @ columns, squares)
         strengths, left = _eigen(features @ features.T)
-        return cls._of_shares(strengths, (left.T @ columns) ** 2, squares, len(features))
+        return cls._of_shares(strengths, (left.T @ columns) ** 2, squares)
 
     @classmethod
-    def from_gram(
-        cls, gram: NDArray[np.float64], cross: NDArray[np.float64], squares: NDArray[np.float64], rows: int
-    ) -> Spectrum:
+    def from_gram(cls, gram: NDArray[np.float64], cross: NDArray[np.float64], squares: NDArray[np.float64]) -> Spectrum:
         """From FᵀF float64[d, d], FᵀY float64[d, c] and the squared lengths of Y float64[c]."""
         strengths, right = _eigen(gram)
-        return cls._of_shares(strengths, (right.T @ cross) ** 2 / strengths[:, None], squares, rows)
+        return cls._of_shares(strengths, (right.T @ cross) ** 2 / strengths[:, None], squares)
 
     @classmethod
     def _of_shares(
-        cls, strengths: NDArray[np.float64], shares: NDArray[np.float64], squares: NDArray[np.float64], rows: int
+        cls, strengths: NDArray[np.float64], shares: NDArray[np.float64], squares: NDArray[np.float64]
     ) -> Spectrum:
-        return cls(strengths, shares, np.maximum(squares - shares.sum(axis=0), 0.0), rows)
+        return cls(strengths, shares, np.maximum(squares - shares.sum(axis=0), 0.0))
 
 
 def left_vectors(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

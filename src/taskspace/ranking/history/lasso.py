@@ -26,8 +26,8 @@ def relevance(target: ArrayLike, sources: ArrayLike, *, nonnegative: bool = Fals
 
     ``target`` w float64[d], ``sources`` float64[n, d] the columns of W, all brought to unit length.  The whole path is
     followed, so there is no λ to choose and a source counts the more the earlier it enters and the larger its share.
-    What never enters scores 0: the others say all that it could.  A source that is there twice gets twice what one of
-    them would; ``nonnegative`` asks for a mixture, without sources taken away.
+    What never enters scores 0: the others say all that it could.  Equal sources each get what one of them alone would.
+    ``nonnegative`` asks for a mixture, without sources taken away.  Some n³ operations: seconds for a thousand sources.
 
     Raises :class:`DataError` for shapes that do not fit and for NaN.
     """
@@ -109,7 +109,7 @@ def _path(gram: NDArray[np.float64], start: Vector, nonnegative: bool) -> Iterat
         slope = gram @ move
         enters = _enters(left, slope, level, nonnegative)
         enters[[*active, *dependent]] = np.inf
-        if gone >= 0 and enters[gone] <= _NOTHING:
+        if gone >= 0 and enters[gone] <= _NOTHING:  # it left here, so it is still at ±λ
             enters[gone] = np.inf
         leaves = _leaves(coefficients, move)
         step = min(enters.min(), leaves.min(), level)

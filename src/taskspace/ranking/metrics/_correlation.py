@@ -1,7 +1,7 @@
 """Rank correlations of scores with the truth, in [-1, 1]; 0 where either side orders nothing, as a single candidate.
 
-Equals are treated as the standard definitions do, which is not the mean over their orders: that would be nearer to 0,
-since an order made up by chance is there counted, and here is not.
+Equals are treated as by the standard definitions, not averaged over their orders: that mean would be nearer to 0, for
+candidates that are not told apart count there as told apart at random.
 """
 
 from __future__ import annotations
