@@ -34,7 +34,7 @@ def usual_signals(learner: str, *, fusion: str = "mean", centre: bool = False) -
     """What can be read of anything stored: its likeness, what it did for the target's neighbours, its prior."""
     own = {signal.name: signal for signal in signals_of(learner)}
     like = "+rrf" if fusion == "rrf" else "+centred" if centre else ""
-    return [own[learner + like], own[f"{learner}+neighbours"], signal_named("prior")]
+    return [own[learner + like], own[f"{learner}+neighbours"], signal_named("prior+ranks")]
 
 
 def table_of(measured: Sequence[Transfer]) -> Transfers:

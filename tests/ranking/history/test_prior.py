@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taskspace.prompting.likeness import source_prior as prior_of_prompts
-from taskspace.ranking.history import Row, Transfers, source_prior
+from taskspace.ranking.history import Row, Transfers, rank_prior, source_prior
 
 
 def test_prior_by_hand(four):
@@ -68,3 +68,20 @@ def test_it_is_the_prior_of_soft_prompts(published, model):
 
 def test_nothing_measured():
     assert source_prior(Transfers.of([]), "t").shape == (0,)
+
+
+def test_in_ranks_one_collapsed_run_costs_one_place():
+    """b beats c and d on nine targets and collapses on the tenth."""
+    rows = [Row(s, f"t{i}", v) for i in range(9) for s, v in (("b", 3.0), ("c", 2.9), ("d", 2.8))]
+    rows += [Row("b", "t9", -1e6), Row("c", "t9", 2.9), Row("d", "t9", 2.8)]
+    table = Transfers.of(rows)
+    # Of three sources the best beats (3 - ½)/3 of them by halves: 1/3, 0 and -1/3 around the middle.
+    np.testing.assert_allclose(rank_prior(table, "new"), [(9 - 1) / 30, (1 + 0) / 30, (0 - 9) / 30])
+    np.testing.assert_allclose(rank_prior(table, "t9"), [1 / 3, 0, -1 / 3])
+
+
+def test_ranks_do_not_see_the_target_nor_own_cells(four):
+    rows = [Row("a", "a", 99), Row("b", "a", 5), Row("c", "a", 7), Row("a", "t", 1), Row("b", "t", 2)]
+    table = Transfers.of(rows)
+    np.testing.assert_allclose(rank_prior(table, "t"), [0, -0.25, 0.25])
+    np.testing.assert_allclose(rank_prior(table, "new"), [-0.25, 0, 0.25])

@@ -6,7 +6,7 @@ from taskspace.ranking.history.completion import complete
 from taskspace.ranking.history.lasso import relevance, sampling_budget
 from taskspace.ranking.history.neighbourhood import neighbours
 from taskspace.ranking.history.pivots import task_shop
-from taskspace.ranking.history.prior import source_prior
+from taskspace.ranking.history.prior import rank_prior, source_prior
 from taskspace.ranking.history.rows import Measured, Row, read_rows
 from taskspace.ranking.history.scale import standardised
 from taskspace.ranking.history.transfers import NO_TRANSFER, Transfers
@@ -18,6 +18,7 @@ __all__ = [
     "Transfers",
     "complete",
     "neighbours",
+    "rank_prior",
     "read_rows",
     "relevance",
     "sampling_budget",

@@ -8,6 +8,7 @@ import numpy as np
 
 from taskspace.ranking.history.scale import seen_by
 from taskspace.ranking.history.transfers import mean_over
+from taskspace.ranking.metrics import mean_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,20 @@ def source_prior(transfers: Transfers, target: str, *, near: Iterable[str] = ())
     its own target.  0, the average, for a source that was never measured elsewhere.
     """
     return mean_worth(seen_by(transfers, target, near), transfers.self_cells)
+
+
+def rank_prior(transfers: Transfers, target: str, *, near: Iterable[str] = ()) -> NDArray[np.float64]:
+    """As :func:`source_prior`, in ranks: the mean share of other sources that each one beats, less a half (ours).
+
+    A source that once collapsed, or once was lucky, loses or gains a place on one target, and not the deviations of
+    ten others.
+    """
+    known = np.where(transfers.self_cells, np.nan, seen_by(transfers, target, near))
+    shares = np.full(known.shape, np.nan)
+    for column, place in zip(known.T, shares.T, strict=True):
+        there = ~np.isnan(column)
+        place[there] = 0.5 - (mean_ranks(column[there]) - 0.5) / max(there.sum(), 1)
+    return np.nan_to_num(mean_over(shares, axis=1), nan=0.0)
 
 
 def mean_worth(known: NDArray[np.float64], own: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -79,7 +79,7 @@ def signals_of(learner: str) -> list[Signal]:
         Signal(f"{learner}+lasso", f"sparse relevance over {learner} vectors", needs, once, _alone(learner, lasso)),
         Signal(
             f"{learner}+neighbours", f"transfers to the tasks nearest by {learner}", (*needs, "transfers"), once,
-            _with_transfers(learner, by_neighbours), 0.15,
+            _with_transfers(learner, by_neighbours), 0.05,
         ),
         Signal(
             f"{learner}+pivots", f"TaskShop with {learner} as its similarity", (*needs, "transfers"), once,
