@@ -9,6 +9,7 @@ import pytest
 from taskspace.errors import SettingError, SurrogateError
 from taskspace.surrogates import Located, load_surrogate, masked_mean
 from taskspace.surrogates._surrogate import default_layers
+from taskspace.task import Inputs
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -400,3 +401,16 @@ def test_fingerprints(tiny_encoder):
     assert prints[0] == prints[1]
     assert len(set(prints)) == 3
     assert isinstance(load_surrogate(tiny_encoder).located, Located)
+
+
+def test_last_states_read_pairs_together_and_singles_as_features_do(tiny_encoder):
+    surrogate = load_surrogate(tiny_encoder, cache=False)
+    inputs = Inputs.of(["good film", "dull", "good film"], [None, "a slow day", "dull"])
+    states = surrogate.last_states(inputs)
+    alone = surrogate.last_layer(surrogate.features(["good film"]))
+    np.testing.assert_allclose(states[0], alone[0], atol=1e-6)
+    for row in (1, 2):
+        tokens = surrogate.tokenizer(inputs.texts[row], inputs.pairs[row], return_tensors="pt")
+        with torch.inference_mode():
+            expected = surrogate.module(**tokens).last_hidden_state[0].mean(0)
+        np.testing.assert_allclose(states[row], expected.numpy(), atol=1e-5)
