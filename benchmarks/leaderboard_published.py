@@ -22,12 +22,13 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from _common import DATA, RESULTS, write
-from taskspace.bench.rank import Embedded, Folds, GroundTruth, Judge, Recipe, leaderboard, write_report
+from taskspace.bench.rank import Embedded, Folds, GroundTruth, Recipe, leaderboard, write_report
 from taskspace.bench.rank.decisions import Advice, decided
 from taskspace.ranking.history import Transfers, read_rows
 from taskspace.ranking.signals import Signal, Vectors, signal_named, signals_of
@@ -40,6 +41,10 @@ def answer(*parts: Signal, name: str = "answer:data", about: str = "all of them 
     return Recipe(name, about, parts)
 
 
+def controls() -> list[Signal]:
+    return [signal_named(name) for name in ("prior", "prior+ranks", "random")]
+
+
 def prompts(data: Path, model: str):
     """The ground truth of one backbone, and what is scored on it."""
     from safetensors.numpy import load_file
@@ -49,8 +54,8 @@ def prompts(data: Path, model: str):
     width = len(next(iter(pooled.values())))
     ground = GroundTruth(transfers=transfers, vectors={"prompt": Embedded(pooled, pooled, (("pooled", width),))})
     own = {signal.name: signal for signal in signals_of("prompt") if not signal.name.endswith("+rrf")}
-    prior = signal_named("prior")
-    return ground, [*own.values(), prior, signal_named("random")], [answer(own["prompt"], own["prompt+neighbours"], prior)]
+    recipe = answer(own["prompt"], own["prompt+neighbours"], signal_named("prior+ranks"))
+    return ground, [*own.values(), *controls()], [recipe]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +80,8 @@ def bento(data: Path):
     # Rows of the table hang on what is left out of it.
     own = {s.name: replace(s, needs=(*dict.fromkeys((*s.needs, "transfers")),)) for s in signals_of("rows")
            if not s.name.endswith("+rrf")}  # fmt: skip
-    prior = signal_named("prior")
-    return ground, [*own.values(), prior, signal_named("random")], [answer(own["rows"], own["rows+neighbours"], prior)]
+    recipe = answer(own["rows"], own["rows+neighbours"], signal_named("prior+ranks"))
+    return ground, [*own.values(), *controls()], [recipe]
 
 
 def recycling(data: Path):
@@ -89,9 +94,9 @@ def recycling(data: Path):
     ]
     about = "accuracy of a linear probe on MNLI"
     lp = Signal("mnli_lp", about, ("source model",), "none", lambda q: np.array([probe[name] for name in q.names]))
-    prior = signal_named("prior")
+    prior = signal_named("prior+ranks")
     recipes = [answer(prior, lp), answer(prior, name="answer:prior", about="the prior alone")]
-    return GroundTruth(transfers=Transfers.of(fractions)), [prior, lp, signal_named("random")], recipes
+    return GroundTruth(transfers=Transfers.of(fractions)), [lp, *controls()], recipes
 
 
 def partly_measured(ground: GroundTruth, recipe: Recipe) -> list[dict]:
@@ -136,8 +141,8 @@ def main() -> None:
         make, title = TABLES[name]
         ground, signals, recipes = make(given.data / "published")
         board = leaderboard(
-            ground, signals, recipes, title=title, target_rows=0, source_rows=0, tell=lambda line: print(line, flush=True)
-        )
+            ground, signals, recipes, title=title, target_rows=0, source_rows=0, tell=partial(print, flush=True)
+        )  # fmt: skip
         print(write_report(board, RESULTS, name=f"leaderboard_{name}").read_text())
         if name == "recycling":
             write("leaderboard_recycling_measured", {"rows": partly_measured(ground, recipes[0])})

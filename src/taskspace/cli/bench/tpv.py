@@ -1,4 +1,4 @@
-"""``taskspace bench``: studies that measure the methods on tasks of your own."""
+"""``taskspace bench tpv``: the study of task prompt vectors on tasks of your own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from taskspace.cli import _options as o
-from taskspace.cli._group import group
+from taskspace.cli.bench._words import words
 from taskspace.errors import SettingError
 
 
@@ -51,18 +51,18 @@ def tpv(
 
     every = {"batch": batch, "rate": rate, "max_length": max_length}
     plan = Plan(
-        _words(sources),
+        words(sources),
         _pairs(targets),
         inits=inits,
-        shots=tuple(_whole(word) for word in _words(shots)),
-        methods=METHODS if methods is None else _words(methods),
+        shots=tuple(_whole(word) for word in words(shots)),
+        methods=METHODS if methods is None else words(methods),
         length=length,
         grid=tuple(round(step / grid, 6) for step in range(grid + 1)),
         recipe=replace(SOURCES, steps=steps, warmup=steps // 10, check=max(1, steps // 4), **every),
         few_shot=replace(FEW_SHOT, steps=few_steps, warmup=few_steps // 10, check=few_steps, **every),
         batches=((25, max(2, batch // 8)), (250, max(2, batch // 2))),
         seed=seed,
-        parts=_words(parts),
+        parts=words(parts),
     )
     splits = study_data(data, [*plan.sources, *plan.targets], validation=validation, test=test, seed=seed)
     run_study(plan, splits, load_backbone(model or DEFAULT_SURROGATE, device=device), out, tell=o.say)
@@ -83,10 +83,6 @@ def _claims(out: Path) -> list[dict[str, Any]]:
     return [vars(claim) for claim in claims(runs, prompts)]
 
 
-def _words(given: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word.strip() for word in given.split(",") if word.strip()))
-
-
 def _whole(word: str) -> int:
     if not word.isdigit():
         raise SettingError(f"{word!r} is not a number of shots; say whole numbers such as 0,10,100")
@@ -96,7 +92,7 @@ def _whole(word: str) -> int:
 def _pairs(given: str) -> dict[str, tuple[str, str]]:
     """``target=a+b`` for each target."""
     found: dict[str, tuple[str, str]] = {}
-    for word in _words(given):
+    for word in words(given):
         target, _, pair = word.partition("=")
         names = tuple(name.strip() for name in pair.split("+"))
         if len(names) != 2 or not all((target, *names)):
@@ -105,6 +101,3 @@ def _pairs(given: str) -> dict[str, tuple[str, str]]:
             )
         found[target.strip()] = (names[0], names[1])
     return found
-
-
-bench = group("bench", "Studies that measure the methods on tasks of your own.", {"tpv": tpv})

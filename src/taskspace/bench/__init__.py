@@ -1,0 +1,1 @@
+"""The harness: measured transfers, and how well each way of ranking foretells them."""

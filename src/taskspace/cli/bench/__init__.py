@@ -1,0 +1,1 @@
+"""``taskspace bench``: one file per study."""
