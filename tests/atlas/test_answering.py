@@ -59,14 +59,19 @@ def test_a_transfer_without_a_baseline_predicts_no_gain(atlas, embed):
     assert not atlas.rank("new").calibrated
 
 
+def said(hit):
+    """What each signal adds, without the level that is common to all."""
+    return {name: value for name, value in hit.parts.items() if name != "level"}
+
+
 def test_what_was_measured_on_the_target_itself_never_orders_its_candidates(filled):
     """It may move all of them up or down together, which is what partial pooling is."""
     before = [hit.name for hit in filled.rank("new", k=None) if hit.kind != "none"]
-    parts = {hit.name: dict(hit.parts) for hit in filled.rank("new", k=None)}
+    parts = {hit.name: said(hit) for hit in filled.rank("new", k=None)}
     filled.observe_all([Row("d", "new", 0.99, 0.1), Row("a", "new", 0.95, 0.1), Row("b", "new", 0.1, 0.1)])
     after = filled.rank("new", k=None)
     assert [hit.name for hit in after if hit.kind != "none"] == before
-    assert {hit.name: dict(hit.parts) for hit in after} == parts
+    assert {hit.name: said(hit) for hit in after} == parts
     assert after[0].score > filled.rank("t1", k=None)[0].score  # the three gains measured here were large
 
 
@@ -103,8 +108,9 @@ def test_what_was_noted_is_not_noted_twice(filled):
 def test_running_needs_rows_and_something_to_run(filled):
     with pytest.raises(SettingError, match="give the task or its file"):
         filled.rank("new", run=2)
-    with pytest.raises(SettingError, match="run is -1"):
-        filled.rank("new", run=-1)
+    for wrong in (-1, 1):
+        with pytest.raises(SettingError, match=f"run is {wrong}"):
+            filled.rank("new", run=wrong)
 
 
 def test_explaining_names_what_tells_two_candidates_apart(filled):
@@ -116,3 +122,39 @@ def test_explaining_names_what_tells_two_candidates_apart(filled):
 def test_another_process_sees_the_same(filled, path):
     with Atlas(path) as again:
         assert again.rank("new").to_dict() == filled.rank("new").to_dict()
+
+
+def test_the_target_under_another_name_is_the_target(filled, embed):
+    """Its transfers are its own: they order nothing, and what they say of its level counts."""
+    twin = angled(embed, "fresh", PLACES["t1"], content="content of t1")
+    ranking = filled.rank(twin, k=None)
+    assert "t1" not in {hit.name for hit in ranking}
+    assert "learned on 2 measured targets" in ranking.measure
+    filled.observe_all([Row(s, "t1", 0.9, 0.1, 1, "accuracy") for s in "abcd"])
+    higher = filled.rank(twin, k=None)
+    assert [h.name for h in higher if h.kind != "none"] == [h.name for h in ranking if h.kind != "none"]
+    assert higher[0].score > ranking[0].score
+
+
+def test_what_says_nothing_counts_as_average_and_is_told(filled, embed):
+    filled.add(embed("mute", [0, 0], informative=False))
+    ranking = filled.rank("new", k=None)
+    (mute,) = [hit for hit in ranking if hit.name == "mute"]
+    assert np.isnan(mute.signals["response"])
+    assert mute.parts["response"] == 0
+    assert any("likeness counts as average: 'mute'" in note for note in ranking.notes)
+
+
+def test_an_atlas_without_such_candidates_gives_an_empty_answer(filled):
+    ranking = filled.rank("new", kind="adapter")
+    assert len(ranking) == 0
+    assert str(ranking).startswith("nothing to rank for 'new'")
+
+
+@pytest.mark.parametrize("options", [{"fusion": "rrf"}, {"centre": True}, {"fusion": "rrf", "centre": True}])
+def test_fusion_and_centre_choose_the_likeness(filled, options):
+    ranking = filled.rank("new", k=None, **options)
+    (likeness,) = [name for name in ranking[0].signals if name not in ("response+neighbours", "prior+ranks")]
+    assert likeness == "response" + "+centred" * ("centre" in options) + "+rrf" * ("fusion" in options)
+    with pytest.raises(SettingError, match="there is no fusion 'rff'"):
+        filled.rank("new", fusion="rff")

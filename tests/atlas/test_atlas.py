@@ -12,6 +12,7 @@ from taskspace.atlas import Atlas, Entry, Transfer
 from taskspace.embedding import TaskEmbedding
 from taskspace.errors import AtlasError, EmbeddingError, SettingError, SpaceMismatch, UnknownName
 from taskspace.ranking import rank
+from taskspace.ranking.history import Row
 from taskspace.task import Pool, Task
 
 
@@ -349,6 +350,46 @@ def test_a_transfer_that_is_no_number_is_refused(atlas, wrong):
     with pytest.raises(SettingError, match="give a finite number"):
         atlas.observe(source="a", target="b", **wrong)
     assert atlas.transfers() == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"source": ""}, "the source '' of a transfer is no name"),
+        ({"target": " \t"}, "the target .* is no name"),
+        ({"target": None}, "the target None of a transfer is no name"),
+        ({"metric": " "}, "the metric ' ' of a transfer is no name"),
+        ({"score": "0.9"}, "the score of 'a' on 'b' is '0.9'; give a finite number"),
+        ({"score": None}, "the score of 'a' on 'b' is None"),
+        ({"score": True}, "is True; give a finite number"),
+        ({"score": 10**400}, "give a finite number"),
+        ({"baseline": "low"}, "the baseline of 'a' on 'b' is 'low'"),
+        ({"seed": 1.5}, "the seed of 'a' on 'b' is 1.5; give a whole number"),
+        ({"seed": "3"}, "the seed of 'a' on 'b' is '3'"),
+        ({"seed": 2**63}, "give a whole number"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else "-".join(value),
+)
+def test_a_transfer_that_cannot_be_noted_is_refused_with_all_others(atlas, wrong, told):
+    row = {"source": "a", "target": "b", "score": 0.5, "baseline": None, "seed": 1, "metric": "f1"} | wrong
+    with pytest.raises(SettingError, match=told):
+        atlas.observe(**row)
+    with pytest.raises(SettingError, match=told):
+        atlas.observe_all([Row("x", "y", 0.5), Row(**row)])
+    assert atlas.transfers() == []
+
+
+def test_numbers_of_other_packages_are_noted_as_plain_ones(atlas):
+    atlas.observe(source="a", target="b", score=np.float32(0.5), baseline=np.float64(0.25), seed=np.int64(3))
+    assert atlas.observe_all([Row("a", "b", 0.5, 0.25, 3, "accuracy"), Row("a", "b", 0.5, 0.25, 4.0, "accuracy")]) == 1
+    assert [(t.score, t.baseline, t.seed) for t in atlas.transfers()] == [(0.5, 0.25, 3), (0.5, 0.25, 4)]
+    assert [type(t.seed) for t in atlas.transfers()] == [int, int]
+
+
+def test_a_transfer_without_a_metric_counts_as_accuracy_however_it_comes(atlas):
+    atlas.observe(source="a", target="b", score=0.5)
+    assert atlas.observe_all([Row("a", "b", 0.5), Row("a", "b", 0.5, metric="")]) == 0
+    assert [t.metric for t in atlas.transfers()] == ["accuracy"]
 
 
 def test_importing_needs_sqlite_and_numpy_only():

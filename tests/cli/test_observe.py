@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from taskspace import Atlas
 
@@ -54,15 +57,52 @@ def test_a_table_is_noted_whole_and_ranking_then_predicts_gains(taskspace, names
         (["topic", "mood", "good"], "the score 'good' is not a number"),
         (["gone.csv"], "gone.csv"),
         (["topic", "mood", "nan"], "give a finite number"),
+        (["topic", " ", "0.9"], "the target ' ' of a transfer is no name"),
+        (["t.csv", "--baseline", "0"], "--baseline does not apply here, a table has a column for it; leave it out"),
+        (["t.csv", "--metric", "f1", "--seed", "0"], "--metric and --seed does not apply here"),
+        (["topic", "mood", "0.9", "--model", "m"], "--model does not apply here, it chooses among the rows of a table"),
     ],
 )
-def test_what_is_no_transfer_is_one_sentence(taskspace, atlas, words, sentence):
+def test_what_is_no_transfer_is_one_sentence(taskspace, atlas, write, words, sentence):
+    write("t.csv", [{"source": "topic", "target": "mood", "score": 0.9}])
     said = taskspace("observe", *words)
     assert said.code == 2
     assert sentence in said.err
     assert len(said.err.strip().splitlines()) == 1
     with Atlas(atlas) as store:
         assert store.transfers() == []
+
+
+def test_a_row_without_a_metric_is_the_same_transfer_in_a_table_and_alone(taskspace, atlas, write):
+    write("t.csv", [{"source": "topic", "target": "mood", "score": 0.9}])
+    assert taskspace("observe", "t.csv", "--json").document["noted"] == 1
+    assert taskspace("observe", "topic", "mood", "0.9", "--json").document == {"read": 1, "noted": 0, "transfers": 1}
+    with Atlas(atlas) as store:
+        assert [transfer.metric for transfer in store.transfers()] == ["accuracy"]
+
+
+@pytest.fixture
+def observed(atlas, names):
+    with Atlas(atlas) as store:
+        for t in ("topic", "length"):
+            for i, s in enumerate(name for name in names if name != t):
+                store.observe(source=s, target=t, score=0.6 + 0.01 * i, baseline=0.6, seed=0)
+
+
+def test_the_first_is_explained_however_few_are_printed(taskspace, observed):
+    whole, cut = taskspace("rank", "mood", "--explain"), taskspace("rank", "mood", "-k", "1", "--explain")
+    assert (cut.code, cut.err) == (0, "")
+    reasons = whole.out[whole.out.index(" ahead of ") :]
+    assert cut.out[cut.out.index(" ahead of ") :] == reasons
+    assert [line.split()[0] for line in cut.out.splitlines()[1:3]] == ["1", "score:"]
+
+
+def test_the_explanation_is_in_the_document(taskspace, observed):
+    said = taskspace("rank", "mood", "-k", "1", "--explain", "--json")
+    assert (said.code, said.err, len(said.document["hits"])) == (0, "", 1)
+    assert said.document["explanation"] in taskspace("rank", "mood", "--explain").out
+    assert said.document["explanation"].startswith(repr(said.document["hits"][0]["name"]))
+    assert "explanation" not in taskspace("rank", "mood", "--json").document
 
 
 def test_nothing_that_can_be_run_is_one_sentence(taskspace, atlas):
@@ -72,11 +112,20 @@ def test_nothing_that_can_be_run_is_one_sentence(taskspace, atlas):
     assert (by_file.code, "no candidate is a checkpoint" in by_file.err) == (2, True)
 
 
-def test_a_checkpoint_among_the_best_is_run_on_the_target_s_rows(taskspace, atlas, tiny_classifier):
-    assert taskspace("embed", "--labeler", f"hub:{tiny_classifier}", "--name", "tuned").code == 0
-    said = taskspace("rank", "topic.csv", "--run", "1", "--kind", "model", "--json")
+def test_checkpoints_among_the_best_are_run_on_the_target_s_rows(taskspace, atlas, folder, tiny_classifier):
+    other = folder / "other"
+    shutil.copytree(tiny_classifier, other)
+    weights = load_file(other / "model.safetensors")
+    save_file({name: tensor + 0.01 for name, tensor in weights.items()}, other / "model.safetensors")
+    for model, name in ((tiny_classifier, "tuned"), (other, "other")):
+        assert taskspace("embed", "--labeler", f"hub:{model}", "--name", name).code == 0
+    said = taskspace("rank", "topic.csv", "--run", "2", "--kind", "model", "--json")
     assert said.code == 0, said.err
-    assert "run on the target's rows: tuned" in said.document["notes"]
+    assert any(note.startswith("run on the target's rows: ") for note in said.document["notes"])
     read = {hit["name"]: hit["signals"].get("logme") for hit in said.document["hits"]}
-    assert read.pop("tuned") is not None
+    assert None not in (read.pop("tuned"), read.pop("other"))
     assert set(read.values()) == {None}
+    shutil.rmtree(other)
+    gone = taskspace("rank", "topic.csv", "--run", "2", "--kind", "model")
+    assert gone.code == 2
+    assert "'other' was not run" in gone.err

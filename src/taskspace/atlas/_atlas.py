@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -20,6 +19,7 @@ from taskspace.embedding import KINDS, Kind, SpaceId, TaskEmbedding
 from taskspace.errors import AtlasError, SettingError, did_you_mean
 from taskspace.ranking import Ranking, order
 from taskspace.ranking.history import Row
+from taskspace.ranking.history.rows import USUAL_METRIC
 from taskspace.ranking.signals import Corpus, signal_named
 from taskspace.task import Pool, Task
 
@@ -237,8 +237,10 @@ class Atlas:
         Raises as :meth:`near` does.
         """
         _require_kind(kind)
-        if run < 0:
-            raise SettingError(f"run is {run}; give how many candidates may be run, 0 for none")
+        if run < 0 or run == 1:
+            raise SettingError(
+                f"run is {run}; give how many candidates may be run and compared, at least 2, or 0 for none"
+            )
         known = self.open_space(space).embed(target) if isinstance(target, Task) else target
         with self._store.reading() as connection:
             embedding, row = target_in(connection, self.path, known, space)
@@ -253,11 +255,17 @@ class Atlas:
             raise SettingError(
                 f"run={run} needs the rows of {embedding.name!r}; give the task or its file, not its name"
             )
-        models, notes = runnable(desk.answer(signals), run)
-        if not models:
-            raise SettingError("no candidate is a checkpoint that can be run here; leave run (--run) out")
-        ranking = desk.answer([*signals, signal_named("logme")], k=k, corpus=Corpus(target), models=models)
-        return replace(ranking, notes=(*ranking.notes, *notes, f"run on the target's rows: {', '.join(models)}"))
+        corpus = Corpus(target)
+        corpus.labels  # noqa: B018  # raises where there are none, before any model is loaded
+        models, problems = runnable(desk.answer(signals), run)
+        if len(models) < 2:
+            why = f" ({'; '.join(problems)})" if problems else ""
+            raise SettingError(
+                f"{len(models)} candidates are checkpoints that can be run here{why}; leave run (--run) out"
+            )
+        ranking = desk.answer([*signals, signal_named("logme")], k=k, corpus=corpus, models=models)
+        told = f"run on the target's rows: {', '.join(models)}; what LogME counts is fixed, not learned"
+        return replace(ranking, notes=(*ranking.notes, *problems, told))
 
     def near(
         self,
@@ -296,24 +304,25 @@ class Atlas:
         target: str,
         score: float,
         baseline: float | None = None,
-        metric: str = "accuracy",
+        metric: str = USUAL_METRIC,
         seed: int | None = None,
     ) -> None:
-        """Note a measured transfer; the names need not be in the atlas, and repeated measurements all stay."""
+        """Note a measured transfer; the names need not be in the atlas, and repeated measurements all stay.
+
+        Raises as :meth:`observe_all` does.
+        """
         self.observe_all([Row(source, target, score, baseline, seed, metric)], again=True)
 
     def observe_all(self, rows: Iterable[Row], *, again: bool = False) -> int:
         """Note all these transfers or none; gives back how many are new.
 
-        A row that was noted before, equal in everything, is not noted a second time unless ``again``.
+        A row that was noted before, equal in everything, is not noted a second time unless ``again``.  One that
+        states no metric counts as accuracy.
+
+        Raises :class:`SettingError` for a blank name, a score or baseline that is no finite number, and a seed that is
+        no whole number.
         """
-        given = list(rows)
-        for row in given:
-            for what, value in (("score", row.score), ("baseline", row.baseline)):
-                if value is not None and not math.isfinite(value):
-                    raise SettingError(
-                        f"the {what} of {row.source!r} on {row.target!r} is {value}; give a finite number"
-                    )
+        given = [_rows.to_note(row) for row in rows]
         with self._store.writing() as connection:
             return _rows.note(connection, given, again=again)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from taskspace.embedding import Blocks, Kind, SpaceId, TaskEmbedding
-from taskspace.errors import AtlasError
+from taskspace.errors import AtlasError, SettingError
+from taskspace.ranking.history.rows import USUAL_METRIC
 from taskspace.task import Pool
 
 if TYPE_CHECKING:
@@ -172,21 +174,61 @@ def _require_blocks(connection: sqlite3.Connection, space: int, embedding: TaskE
     connection.execute("UPDATE spaces SET blocks = ? WHERE id = ?", (json.dumps(embedding.blocks), space))
 
 
-def note(connection: sqlite3.Connection, rows: Sequence[MeasuredRow], *, again: bool) -> int:
+class Noted(NamedTuple):
+    """A measured transfer as it is stored."""
+
+    source: str
+    target: str
+    score: float
+    baseline: float | None
+    metric: str
+    seed: int | None
+
+
+def to_note(row: MeasuredRow) -> Noted:
+    """The row as it is stored; raises :class:`SettingError` for what is no name, no number or no whole number."""
+    for what, name in (("source", row.source), ("target", row.target), ("metric", row.metric or USUAL_METRIC)):
+        if not _is_name(name):
+            raise SettingError(f"the {what} {name!r} of a transfer is no name; give at least one letter")
+    between = f"of {row.source!r} on {row.target!r}"
+    for what, value in (("score", row.score), ("baseline", 0.0 if row.baseline is None else row.baseline)):
+        if not _is_finite(value):
+            raise SettingError(f"the {what} {between} is {value!r}; give a finite number")
+    if row.seed is not None and not _is_whole(row.seed):
+        raise SettingError(f"the seed {between} is {row.seed!r}; give a whole number below 2**63, or none")
+    return Noted(
+        row.source, row.target, float(row.score),
+        baseline=None if row.baseline is None else float(row.baseline),
+        metric=row.metric or USUAL_METRIC,
+        seed=None if row.seed is None else int(row.seed),
+    )  # fmt: skip
+
+
+def note(connection: sqlite3.Connection, rows: Sequence[Noted], *, again: bool) -> int:
     """Add measured transfers; those that are there, equal in everything, only ``again``.  How many were added."""
     there: set[tuple[Any, ...]] = set()
     if not again:
         there.update(connection.execute("SELECT source, target, score, baseline, metric, seed FROM transfers"))
-    values = [
-        (row.source, row.target, float(row.score), _real(row.baseline), row.metric or "score", row.seed) for row in rows
-    ]
-    new = [value for value in dict.fromkeys(values) if value not in there] if not again else values
+    new = list(rows) if again else [row for row in dict.fromkeys(rows) if row not in there]
     connection.executemany(
         "INSERT INTO transfers (source, target, score, baseline, metric, seed, noted) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(*value, now()) for value in new],
+        [(*row, now()) for row in new],
     )
     return len(new)
 
 
-def _real(value: float | None) -> float | None:
-    return None if value is None else float(value)
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether it is a finite number, of whatever package; a ``bool`` is none."""
+    try:
+        return not isinstance(value, bool) and math.isfinite(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is a whole number that SQLite can hold."""
+    return _is_finite(value) and value == int(value) and -(2**63) <= int(value) < 2**63

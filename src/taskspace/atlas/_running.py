@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, final
 
 from taskspace.errors import TaskspaceError
@@ -20,14 +19,13 @@ if TYPE_CHECKING:
 
 @final
 class Checkpoint:
-    """A ``hub:`` model of the atlas, loaded when it is first run."""
+    """A ``hub:`` model of the atlas.  Its weights are read for each question and let go of after it."""
 
-    def __init__(self, name: str, revision: str, max_length: int) -> None:
+    def __init__(self, name: str, revision: str | None, max_length: int) -> None:
         self._name = name
-        self._revision = None if revision in ("local", "wheel") else revision
+        self._revision = None if revision in (None, "local", "wheel") else revision
         self._max_length = max_length
 
-    @cached_property
     def surrogate(self) -> Surrogate:
         """The checkpoint's body; raises :class:`SurrogateError` where its files are gone."""
         from taskspace.surrogates import load_surrogate
@@ -36,7 +34,7 @@ class Checkpoint:
 
     def features(self, inputs: Inputs) -> NDArray[np.float32]:
         """float32[n, hidden]: its mean last-layer state of each row."""
-        return self.surrogate.last_states(inputs)
+        return self.surrogate().last_states(inputs)
 
     def probabilities(self, inputs: Inputs) -> NDArray[np.float64]:
         """float64[n, classes]: its answers."""
@@ -53,11 +51,11 @@ def runnable(hits: Iterable[Hit], count: int) -> tuple[dict[str, Checkpoint], li
         about = hit.provenance
         if len(models) == count:
             break
-        if about.get("source") != "hub" or about.get("output") is None:
+        if about.get("source") != "hub" or "model" not in about:
             continue
-        model = Checkpoint(about["model"], about["revision"], about.get("max_length") or 128)
+        model = Checkpoint(about["model"], about.get("revision"), about.get("max_length") or 128)
         try:
-            model.surrogate  # noqa: B018  # its files are looked for, no weight is read
+            model.surrogate()  # its files are looked for, no weight is read
         except TaskspaceError as error:
             notes.append(f"{hit.name!r} was not run: {error}")
         else:

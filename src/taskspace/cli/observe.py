@@ -11,7 +11,7 @@ from taskspace.cli import _options as o
 from taskspace.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from taskspace.ranking.history import Row
 
@@ -21,7 +21,7 @@ def observe(
         list[str], typer.Argument(metavar="TABLE | SOURCE TARGET SCORE", help="A table of transfers, or one of them.")
     ],
     baseline: Annotated[float | None, typer.Option(help="The score on TARGET without transfer.")] = None,
-    metric: Annotated[str, typer.Option(help="Name of the score; higher is better.")] = "accuracy",
+    metric: Annotated[str | None, typer.Option(help="Name of the score (default: accuracy); higher is better.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the run.")] = None,
     model: Annotated[str | None, typer.Option(help="Where a table has several backbones: which.")] = None,
     atlas: o.AtlasPath = None,
@@ -30,7 +30,7 @@ def observe(
     """Note what a source was measured to do for a target; what was noted before is not noted twice.
 
     TABLE (CSV, TSV, JSONL, Parquet) has the columns source, target and score, and if possible baseline, seed and
-    metric: what `taskspace bench transfer` writes.
+    metric (where it is empty: accuracy): what `taskspace bench transfer` writes.
     """
     from taskspace.atlas import Atlas
 
@@ -44,16 +44,24 @@ def observe(
 
 
 def _rows(
-    what: Sequence[str], baseline: float | None, metric: str, seed: int | None, model: str | None
+    what: Sequence[str], baseline: float | None, metric: str | None, seed: int | None, model: str | None
 ) -> Sequence[Row]:
     from taskspace.ranking.history import Row, read_rows
 
     if len(what) == 1:
+        _require_unsaid({"--baseline": baseline, "--metric": metric, "--seed": seed}, "a table has a column for it")
         return read_rows(Path(what[0]), model=model)
     if len(what) != 3:
         raise SettingError(f"{len(what)} words do not say what was measured; give a table, or SOURCE TARGET SCORE")
+    _require_unsaid({"--model": model}, "it chooses among the rows of a table")
     source, target, score = what
     try:
         return [Row(source, target, float(score), baseline, seed, metric)]
     except ValueError as error:
         raise SettingError(f"the score {score!r} is not a number; give one, such as 0.91") from error
+
+
+def _require_unsaid(options: Mapping[str, object], why: str) -> None:
+    said = [name for name, value in options.items() if value is not None]
+    if said:
+        raise SettingError(f"{' and '.join(said)} does not apply here, {why}; leave it out")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from taskspace.cli import _options as o
+from taskspace.errors import DataError
+
+if TYPE_CHECKING:
+    from taskspace.ranking import Ranking
+
+_PAIR = 2
+"""Candidates that it takes to explain one by the other."""
 
 
 def rank(
@@ -39,7 +46,26 @@ def rank(
 
     with Atlas(o.atlas_path(atlas), create=False) as store:
         what = target_of(store, target, text=text, text_pair=text_pair, label=label, limit=limit)
-        ranking = store.rank(what, k=k, kind=o.checked_kind(kind), space=learner, fusion=fusion, centre=centre, run=run)
-    o.print_ranking(ranking, as_json=as_json)
-    if explain and not as_json:
-        typer.echo(ranking.explain())
+        ranking = store.rank(
+            what, k=max(k, _PAIR) if explain else k, kind=o.checked_kind(kind), space=learner, fusion=fusion,
+            centre=centre, run=run,
+        )  # fmt: skip
+    told = _explanation(ranking) if explain else None
+    if as_json:
+        o.print_json(ranking.top(k).to_dict() | ({"explanation": told} if explain else {}))
+        return
+    o.print_ranking(ranking.top(k), as_json=False)
+    if told is not None:
+        typer.echo(told)
+
+
+def _explanation(ranking: Ranking) -> str | None:
+    """Why the first stands before the second; a remark where nothing can be said, which is no mistake of the user."""
+    if len(ranking) < _PAIR:
+        o.say("there is nothing to explain with fewer than two candidates")
+        return None
+    try:
+        return ranking.explain()
+    except DataError as error:
+        o.say(str(error))
+        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from taskspace.ranking._gain import Gain
-from taskspace.ranking._rank import Candidate, is_target, notes_on, order, rank
+from taskspace.ranking._rank import Candidate, is_target, order, rank
 from taskspace.ranking._ranking import DO_NOT_TRANSFER, Hit, Ranking
 from taskspace.ranking.fusion import fuse
 from taskspace.ranking.metrics import chance, hit_at, ndcg, regret_at, spearman
@@ -24,7 +24,6 @@ __all__ = [
     "hit_at",
     "is_target",
     "ndcg",
-    "notes_on",
     "order",
     "rank",
     "regret_at",

@@ -103,11 +103,9 @@ def order(
     telling.sort(key=lambda i: (-scored[i], not itself[i], candidates[i].name, candidates[i].kind))
     shown = (telling + silent)[:k]
     notes = [
-        *notes_on(
-            target,
-            [candidates[i].name for i, same in enumerate(itself) if same and not include_self],
-            [candidates[i].name for i in silent],
-        ),
+        *_note_target(target),
+        *notes_on_itself([candidates[i].name for i, same in enumerate(itself) if same and not include_self]),
+        *_note_silent([candidates[i].name for i in silent]),
         *_note_ties([(scored[i], candidates[i].name) for i in telling], len(shown)),
         *_note_few(centred),
     ]
@@ -120,11 +118,6 @@ def is_target(candidate: Candidate, target: TaskEmbedding) -> bool:
     """Whether the candidate is the target itself, by kind and by name or content."""
     same = candidate.content == target.content or candidate.name == target.name
     return same and candidate.kind == target.kind
-
-
-def notes_on(target: TaskEmbedding, left_out: list[str], silent: list[str]) -> list[str]:
-    """What a reader of any ranking must know: a mute target, what was left out as itself, and what says nothing."""
-    return [*_note_target(target), *_note_left_out(left_out), *_note_silent(silent)]
 
 
 def _hit(candidate: Candidate, score: float, place: int, learner: str) -> Hit:
@@ -152,12 +145,13 @@ def _note_target(target: TaskEmbedding) -> list[str]:
     return [] if target.informative else [f"{target.name!r} itself says nothing, so this order means nothing"]
 
 
-def _note_left_out(names: list[str]) -> list[str]:
-    return [f"left out as the target itself: {_listed(names)}"] if names else []
+def notes_on_itself(names: list[str]) -> list[str]:
+    """What was left out since it is the target."""
+    return [f"left out as the target itself: {listed(names)}"] if names else []
 
 
 def _note_silent(names: list[str]) -> list[str]:
-    return [f"say nothing, so they score 0 and stand last: {_listed(names)}"] if names else []
+    return [f"say nothing, so they score 0 and stand last: {listed(names)}"] if names else []
 
 
 def _note_ties(ordered: list[tuple[float, str]], shown: int) -> list[str]:
@@ -169,7 +163,7 @@ def _note_ties(ordered: list[tuple[float, str]], shown: int) -> list[str]:
             break
         names = [name for _, name in group]
         if len(names) > 1:
-            notes.append(f"tie at {score:.4f}, ordered by name: {_listed(names)}")
+            notes.append(f"tie at {score:.4f}, ordered by name: {listed(names)}")
         place += len(names)
     return notes if len(notes) <= 3 else [*notes[:3], f"{len(notes) - 3} more ties, ordered by name"]
 
@@ -179,6 +173,7 @@ def _note_few(centred: int) -> list[str]:
     return [f"centred over {centred} embeddings only; their own mean is mostly themselves"] if 0 < centred < 5 else []
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """The first five, and how many more."""
     shown = ", ".join(repr(name) for name in names[:5])
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

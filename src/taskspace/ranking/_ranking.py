@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from taskspace._extras import require
 from taskspace.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
 
     from taskspace.embedding import Kind
     from taskspace.ranking._gain import Gain
@@ -20,13 +21,20 @@ if TYPE_CHECKING:
 DO_NOT_TRANSFER = "do not transfer"
 """The candidate that stands for starting from the plain model."""
 
+LEVEL_PART = "level"
+"""The part of a predicted gain that no signal adds: what sources add on average."""
+
+_GAIN = ("gain", "low", "high", "helps")
+"""Columns of a predicted gain, null while uncalibrated."""
+
 
 @dataclass(frozen=True)
 class Hit:
     """One candidate: ``score`` means what the ranking's ``measure`` says, ``rank`` counts from 1.
 
     ``gain`` is predicted where transfers were observed.  ``signals`` are what it was read off from, in their own
-    units, and ``parts`` what each of them adds to the prediction.  Not transferring is of kind "none".
+    units, and ``parts`` what each of them adds to the prediction, :data:`LEVEL_PART` among them where it is a gain.
+    Not transferring is of kind "none".
     """
 
     name: str
@@ -80,7 +88,8 @@ class Ranking:
     def explain(self, first: int = 0, second: int = 1) -> str:
         """Why one hit stands before another: what each signal adds to the one and to the other, largest gap first.
 
-        Raises :class:`DataError` where there are no two such hits, or one of them was not read off from signals.
+        The gaps add up to that of the scores.  Raises :class:`DataError` where there are no two such hits, or one of
+        them was not read off from signals.
         """
         if not (0 <= first < len(self) and 0 <= second < len(self)) or first == second:
             raise DataError(
@@ -106,14 +115,13 @@ class Ranking:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that ``json.dumps`` takes."""
+        """Plain values that ``json.dumps`` takes; None for NaN and infinity, which JSON does not have."""
         hits = [
             {
-                "rank": hit.rank, "name": hit.name, "kind": hit.kind, "score": hit.score,
-                "gain": None if hit.gain is None else asdict(hit.gain),
-                "signals": {name: None if math.isnan(value) else value for name, value in hit.signals.items()},
-                "parts": dict(hit.parts),
-                "content": hit.content, "provenance": dict(hit.provenance),
+                "rank": hit.rank, "name": hit.name, "kind": hit.kind, "score": _json(hit.score),
+                "gain": None if hit.gain is None else _json(asdict(hit.gain)),
+                "signals": _json(hit.signals), "parts": _json(hit.parts),
+                "content": hit.content, "provenance": _json(hit.provenance),
             }
             for hit in self.hits
         ]  # fmt: skip
@@ -121,53 +129,84 @@ class Ranking:
         return {**about, "notes": list(self.notes), "hits": hits}
 
     def to_arrow(self) -> Any:
-        """A ``pyarrow.Table``, one row per hit; ``provenance`` is JSON text, ``measure`` rides as metadata."""
+        """A ``pyarrow.Table``, one row per hit; ``provenance`` is JSON text, ``measure`` rides as metadata.
+
+        ``gain`` (the expected one), ``low``, ``high`` and ``helps`` are null where no gain was predicted.
+        """
         pa = require("pyarrow", extra="parquet", why="Ranking.to_arrow")
         text = {"name", "kind", "content", "provenance"}
-        types = {"rank": pa.int64(), "score": pa.float64()}
         columns = self._columns()
-        schema = pa.schema([(key, pa.string() if key in text else types[key]) for key in columns])
+        types = {"rank": pa.int64(), **dict.fromkeys(text, pa.string())}
+        schema = pa.schema([(key, types.get(key, pa.float64())) for key in columns])
         return pa.table(columns, schema=schema.with_metadata({"target": self.target, "measure": self.measure}))
 
     def to_pandas(self) -> Any:
-        """A ``pandas.DataFrame`` with the columns of :meth:`to_arrow`."""
-        return require("pandas", extra="frames", why="Ranking.to_pandas").DataFrame(self._columns())
+        """A ``pandas.DataFrame`` with the columns of :meth:`to_arrow`; NaN stands for null."""
+        frame = require("pandas", extra="frames", why="Ranking.to_pandas").DataFrame(self._columns())
+        return frame.astype(dict.fromkeys(_GAIN, "float64"))
 
     def to_polars(self) -> Any:
         """A ``polars.DataFrame`` with the columns of :meth:`to_arrow`."""
-        return require("polars", extra="frames", why="Ranking.to_polars").DataFrame(self._columns())
+        pl = require("polars", extra="frames", why="Ranking.to_polars")
+        return pl.DataFrame(self._columns(), schema_overrides=dict.fromkeys(_GAIN, pl.Float64))
 
     def _columns(self) -> dict[str, list[Any]]:
+        gains = [hit.gain for hit in self.hits]
         return {
             "rank": [hit.rank for hit in self.hits],
             "name": [hit.name for hit in self.hits],
             "kind": [hit.kind for hit in self.hits],
             "score": [hit.score for hit in self.hits],
+            "gain": [gain and gain.mean for gain in gains],
+            "low": [gain and gain.low for gain in gains],
+            "high": [gain and gain.high for gain in gains],
+            "helps": [gain and gain.helps for gain in gains],
             "content": [hit.content for hit in self.hits],
-            "provenance": [json.dumps(dict(hit.provenance)) for hit in self.hits],
+            "provenance": [json.dumps(_json(hit.provenance)) for hit in self.hits],
         }
 
 
 def explained(first: Hit, second: Hit, *, calibrated: bool) -> str:
-    """What each signal adds to either hit, the largest difference first."""
+    """What each part adds to either hit, the largest difference first; the differences add up to that of the scores."""
     names = list(dict.fromkeys((*first.parts, *second.parts)))
     if not names:
         raise DataError(
             f"{first.name!r} and {second.name!r} were not read off from signals, so nothing tells them apart"
         )
     gaps = {name: first.parts.get(name, 0.0) - second.parts.get(name, 0.0) for name in names}
+    told = [name for name in names if name != LEVEL_PART or round(gaps[name], 4)]  # between two sources it cancels out
     unit = "to the predicted gain" if calibrated else "to the score"
     lines = [
-        f"  {name}: {_read(first, name)} against {_read(second, name)} adds {gaps[name]:+.4f} {unit}"
-        for name in sorted(names, key=lambda name: -abs(gaps[name]))
+        f"  {name}: {_reading(first, second, name)} adds {gaps[name]:+.4f} {unit}"
+        for name in sorted(told, key=lambda name: -abs(gaps[name]))
     ]
+    if calibrated and "none" in (first.kind, second.kind):
+        lines.append(f"  the gain of {DO_NOT_TRANSFER!r} is 0 by definition")
     whole = first.score - second.score
     return "\n".join([f"{first.name!r} is {whole:+.4f} ahead of {second.name!r}:", *lines])
 
 
+def _reading(first: Hit, second: Hit, name: str) -> str:
+    """What stands behind a part: the signal's word on both hits."""
+    if name == LEVEL_PART:
+        return "what sources add on average here"
+    return f"{_read(first, name)} against {_read(second, name)}"
+
+
 def _read(hit: Hit, name: str) -> str:
+    if hit.kind == "none":
+        return "nothing"
     value = hit.signals.get(name, math.nan)
     return "not known" if math.isnan(value) else f"{value:.4g}"
+
+
+def _json(value: Any) -> Any:
+    """The value with None for every float that JSON cannot hold."""
+    if isinstance(value, Mapping):
+        return {key: _json(item) for key, item in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in cast("Sequence[Any]", value)]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _interval(gain: Gain | None) -> tuple[str, str]:

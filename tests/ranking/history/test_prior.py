@@ -85,3 +85,17 @@ def test_ranks_do_not_see_the_target_nor_own_cells(four):
     table = Transfers.of(rows)
     np.testing.assert_allclose(rank_prior(table, "t"), [0, -0.25, 0.25])
     np.testing.assert_allclose(rank_prior(table, "new"), [-0.25, 0, 0.25])
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_ranks_are_shares_of_sources_beaten(sparse, seed):
+    table = sparse(seed)
+    rounded = replace(table, scores=np.round(table.scores), baseline=np.zeros((6, 2)))  # with ties
+    own = {s: [] for s in rounded.sources}
+    for t, column in zip(rounded.targets, rounded.gain.T, strict=True):
+        there = {s: v for s, v in zip(rounded.sources, column, strict=True) if v == v and s not in (t, "a")}
+        for s, value in there.items() if t != "a" and len(there) > 1 else ():
+            beaten = sum((other < value) + (other == value) / 2 for other in there.values())
+            own[s].append(beaten / len(there) - 0.5)
+    np.testing.assert_allclose(rank_prior(rounded, "a"), [np.mean(own[s]) if own[s] else 0 for s in own], atol=1e-12)

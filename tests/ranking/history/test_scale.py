@@ -49,3 +49,24 @@ def test_what_a_target_sees(four):
 def test_scores_that_are_equal_or_none_have_no_spread():
     np.testing.assert_array_equal(z_scores(np.array([3.0, 3.0])), [0, 0])
     assert z_scores(np.array([])).shape == (0,)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e6])
+def test_rounding_is_no_spread_whatever_the_size(size):
+    low = size * np.array([0.3, 0.1 + 0.2, 0.3])  # 0.1 + 0.2 is not 0.3
+    assert low.std() > 0
+    np.testing.assert_array_equal(standardised(low[:, None], np.zeros((3, 1), dtype=bool))[:, 0], [0, 0, 0])
+    np.testing.assert_array_equal(z_scores(low), [0, 0, 0])
+    real = size * np.array([0.3, 0.3001, 0.2999])
+    np.testing.assert_allclose(z_scores(real), [0, 1.5**0.5, -(1.5**0.5)], atol=1e-6)
+    np.testing.assert_allclose(standardised(real[:, None], np.zeros((3, 1), dtype=bool))[:, 0], z_scores(real))
+
+
+def test_gains_that_are_all_rounding_are_no_spread():
+    np.testing.assert_array_equal(z_scores(np.array([0.3, 0.1 + 0.2]) - 0.3), [0, 0])
+
+
+def test_what_is_seen_may_be_changed(four):
+    before = four.table.benefit.copy()
+    seen_by(four.table, "a", ["t"])[:] = 7
+    np.testing.assert_array_equal(four.table.benefit, before)

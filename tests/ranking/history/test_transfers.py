@@ -57,10 +57,36 @@ def test_stated_baselines_come_before_runs_without_transfer():
         *seeds("a", "t", [0.5, 0.5], baseline=0.2),
         *seeds("b", "t", [0.6, 0.6], baseline=0.4),
         Row("none", "t", 9, seed=0),
+        Row("c", "t", 1, seed=0),
     ]
-    np.testing.assert_allclose(Transfers.of(rows).baseline, [[0.3, 0.3]])
-    # Each value once, however many rows repeat it.
-    np.testing.assert_allclose(Transfers.of([*rows, Row("c", "t", 1, 0.2, seed=0)]).baseline, [[0.3, 0.3]])
+    np.testing.assert_allclose(Transfers.of(rows).gain, [[0.3], [0.2], [0.7]])
+    # In the mean for c each value counts once, however many rows repeat it.
+    np.testing.assert_allclose(Transfers.of([*rows, Row("d", "t", 1, 0.2, seed=0)]).gain[2:], [[0.7], [0.8]])
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_a_row_is_held_against_the_baseline_that_it_states(seed):
+    rows = [
+        Row("a", "t", 0.91, 0.88, seed),
+        Row("b", "t", 0.80, 0.70, seed),
+        Row("c", "t", 0.89, None, seed),
+        Row("a", "u", 0.5, 0.4, seed),
+        Row("b", "u", 0.7, 0.4, seed),
+    ]
+    table = Transfers.of(rows)
+    np.testing.assert_allclose(table.gain, [[0.03, 0.1], [0.10, 0.3], [0.89 - 0.79, NAN]])
+    # One run for each baseline, from the lowest, and the mean; u has one baseline and so one run.
+    np.testing.assert_allclose(table.baseline, [[0.70, 0.88, 0.79], [0.4, NAN, NAN]])
+    np.testing.assert_array_equal(table.scores[:, 0], [[NAN, 0.91, NAN], [0.80, NAN, NAN], [NAN, NAN, 0.89]])
+    np.testing.assert_array_equal(table.scores[:, 1], [[0.5, NAN, NAN], [0.7, NAN, NAN], [NAN, NAN, NAN]])
+    np.testing.assert_allclose(Transfers.of(rows[:2]).baseline, [[0.70, 0.88]])
+    np.testing.assert_allclose(Transfers.of(rows[::-1]).only("abc", "tu").gain, table.gain)
+
+
+def test_one_source_may_be_measured_against_several_baselines():
+    table = Transfers.of([Row("a", "t", 0.9, 0.8), Row("a", "t", 0.9, 0.5), Row("a", "t", 0.7, 0.5)])
+    np.testing.assert_array_equal(table.runs_of, [[3]])
+    np.testing.assert_allclose(table.gain, [[(0.1 + 0.4 + 0.2) / 3]])
 
 
 def test_reads_a_ground_truth_with_its_runs_without_transfer(tmp_path):
@@ -131,6 +157,18 @@ def test_own_cells_are_kept_and_can_be_left_out():
     np.testing.assert_array_equal(table.self_cells, [[True, False], [False, True]])
     np.testing.assert_array_equal(table.mean, [[1, 3], [2, NAN]])
     np.testing.assert_array_equal(table.foreign.mean, [[NAN, 3], [2, NAN]])
+    assert Transfers.of([]).self_cells.shape == (0, 0)
+
+
+@pytest.mark.parametrize("name", ["mean", "gain", "benefit", "self_cells"])
+def test_what_is_worked_out_is_kept_and_cannot_be_changed(sparse, name):
+    table = sparse(3)
+    assert getattr(table, name) is getattr(table, name)
+    assert table.foreign is table.foreign
+    with pytest.raises(ValueError, match="read-only"):
+        getattr(table, name)[:] = 0
+    # A part of the table works out its own.
+    np.testing.assert_array_equal(getattr(table.only(targets="ba"), name), getattr(table, name)[:, [1, 0]])
 
 
 def test_parts_of_a_table(four):

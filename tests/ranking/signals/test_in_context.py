@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -11,8 +13,9 @@ from taskspace import Task
 from taskspace.errors import DataError
 from taskspace.labelers.prompts import Reading
 from taskspace.labelers.prompts._rendering import plain_text
+from taskspace.labels import Classes
 from taskspace.ranking.signals import Corpus, Question, Source, signal_named
-from taskspace.ranking.signals.in_context import InContext
+from taskspace.ranking.signals.in_context import InContext, _sample
 
 
 class Copies:
@@ -78,3 +81,47 @@ def test_numbers_are_no_classes():
     numbers = Task(["a", "b"], [0.1, 0.7], name="numbers")
     with pytest.raises(DataError, match="'numbers' has no classes"):
         InContext(Copies()).score(numbers, TARGET)
+
+
+def test_rows_without_a_label_are_neither_asked_nor_shown():
+    model = Copies()
+    texts, labels = [f"text {i}" for i in range(10)], ["bad"] * 3 + ["good"] * 7
+    target = Task([*texts, *[f"open {i}" for i in range(30)]], [*labels, *[None] * 30], name="target")
+    source = Task(
+        ["fine 0", "fine 1", "fine 2", *[f"bare {i}" for i in range(30)]], ["good"] * 3 + [None] * 30, name="part"
+    )
+    # All three labelled rows are shown, all ten are asked: .7 right after them, .3 without.
+    assert InContext(model, shots=3, draws=2, rows=10).score(source, target) == pytest.approx(0.4)
+    assert len(model.asked) == 20  # the same three rows each time, so the second draw is already answered
+    assert not any("bare" in asked or "open" in asked for asked in model.asked)
+
+
+class Silent(Copies):
+    """Never says a class."""
+
+    name = fingerprint = "silent"
+
+    def readings(self, prompt, inputs):
+        yield {row: Reading(said=None) for row in range(len(inputs))}
+
+
+def test_saying_nothing_is_right_for_no_row():
+    part = Task(["a", "b", "c", "d"], ["bad", "good", None, None], name="part")
+    assert InContext(Silent())._accuracy(_sample(part, 4, 0), "") == 0
+
+
+def test_a_task_without_any_label_is_refused(one_sentence):
+    bare = Task(["a", "b"], Classes(("bad", "good"), np.array([-1, -1])), name="bare")
+    for source, target in ((GOOD, bare), (bare, TARGET)):
+        with pytest.raises(DataError, match="no row of task 'bare' has a label") as error:
+            InContext(Copies()).score(source, target)
+        assert one_sentence(error.value)
+
+
+def test_it_is_found_beside_the_signals_and_loaded_on_first_use():
+    code = (
+        "import sys, taskspace.ranking.signals as s; late = 'taskspace.ranking.signals.in_context' not in sys.modules; "
+        "print(late, s.InContext.__name__, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "InContext", "False"]

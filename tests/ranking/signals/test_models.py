@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from taskspace.errors import DataError
+from taskspace.errors import DataError, SurrogateError
 from taskspace.ranking.estimators import ESTIMATORS, leep, logme, nce
 from taskspace.ranking.signals import Corpus, signal_named, take
 from taskspace.task import Task
@@ -70,3 +70,31 @@ def test_base_features_are_asked_for_in_words(question, corpora, one_sentence):
     with pytest.raises(DataError, match="base features of 'target'") as error:
         signal_named("esm").read(replace(question, corpus=Corpus(corpora["target"].task)))
     assert one_sentence(error.value)
+
+
+class Broken:
+    """A model that cannot be loaded."""
+
+    def features(self, inputs):
+        raise SurrogateError("the model is not in its folder; fetch it again")
+
+    probabilities = features
+
+
+@pytest.mark.parametrize("name", ["knn", "leep"])
+def test_a_model_that_cannot_be_read_silences_no_other(question, name, one_sentence):
+    near, far, unseen = question.sources
+    asked = replace(question, sources=(replace(near, model=Broken()), far, unseen))
+    scores = signal_named(name).read(asked)
+    np.testing.assert_array_equal(scores, [np.nan, signal_named(name).read(question)[1], np.nan])
+    with pytest.raises(DataError, match="the model is not in its folder") as error:
+        signal_named(name).read(replace(asked, sources=(asked.sources[0], unseen)))
+    assert one_sentence(error.value)
+    assert isinstance(error.value.__cause__, SurrogateError)
+
+
+def test_features_that_are_no_numbers_are_of_one_source_alone(question, models):
+    near, far, unseen = question.sources
+    spoilt = replace(models["near"], states=np.full_like(models["near"].states, np.nan))
+    scores = signal_named("logme").read(replace(question, sources=(replace(near, model=spoilt), far, unseen)))
+    np.testing.assert_array_equal(scores, [np.nan, signal_named("logme").read(question)[1], np.nan])

@@ -108,8 +108,8 @@ class Records:
                     yield connection
         except (sqlite3.Error, OSError) as error:
             raise DataError(
-                f"{self.path} cannot be used for runs ({error}); free some space or choose another folder, what was kept"
-                " is safe"
+                f"{self.path} cannot be used for runs ({error}); free some space or choose another folder, "
+                "what was kept is safe"
             ) from error
 
     def _settle(self, connection: sqlite3.Connection, settings: Mapping[str, Any] | None) -> None:

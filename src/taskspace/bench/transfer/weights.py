@@ -57,7 +57,7 @@ def keep_source(folder: Path, name: str, state: dict[str, Any], made: Mapping[st
 
 
 def require_made(folder: Path, name: str, made: Mapping[str, Any]) -> None:
-    """Raise :class:`DataError` where the weights that are kept were made otherwise; a file that says nothing may stay."""
+    """Raise :class:`DataError` where kept weights were made otherwise; a file that says nothing of it may stay."""
     path = model_file(folder, name)
     if not path.exists():
         return

@@ -40,6 +40,9 @@ class Earlier:
     question: Question
     gains: NDArray[np.float64]
 
+    def __post_init__(self) -> None:
+        _require_one_each(self.gains, self.question, "gains")
+
 
 def answer(
     question: Question,
@@ -56,20 +59,28 @@ def answer(
     With the measured gains of at least two ``earlier`` targets every candidate gets a predicted gain over not
     transferring, in ``unit``, with its interval, and "do not transfer" stands among them at 0.  Without, the order is
     by the weighted signals, and the ranking says that it is uncalibrated.  ``measured`` float64[n] are gains already
-    seen on this target.  A signal that can tell nothing here is left out, and a note says why.
+    seen on this target.  A source that is named like the target is left out, and so is a signal that can tell nothing
+    here; notes say which and why.  Where no signal foretells the gains, all are predicted alike, and the order is by
+    the weighted signals.
 
-    Raises :class:`DataError` where no signal tells anything, :class:`SettingError` for unknown signals or a k below 1.
+    Raises :class:`DataError` where no signal tells anything or gains are not one finite number (or NaN) per source,
+    :class:`SettingError` for unknown signals or a k below 1.
     """
     if k is not None and k < 1:
         raise SettingError(f"k is {k}; ask for at least 1 candidate")
-    readings, notes = readings_of(question, signals)
+    if measured is not None:
+        _require_one_each(measured, question, "measured gains")
+    question, measured, notes = _without_itself(question, measured)
+    readings, unread = readings_of(question, signals)
     told = [reading.signal for reading in readings]
     predictor = fit(told, [observed(one, told) for one in earlier])
     table = np.column_stack([reading.scores for reading in readings])
+    likely = predictor.order(table)
     gains = None if predictor.line is None else predictor.line.predict(predictor.scores(table), measured)
-    scores = predictor.scores(table) if gains is None else np.array([gain.mean for gain in gains])
-    hits = _hits(question, readings, scores, predictor.parts(table), gains, about or {})
-    return Ranking(question.target, _ordered(hits)[:k], _measure(predictor, unit), (*notes, *_ties(hits)))
+    hits = _hits(question, readings, likely, predictor.parts(table), gains, about or {})
+    order = _ordered(hits, dict(zip(question.names, likely.tolist(), strict=True)))
+    told_of = (*notes, *unread, *_flat(predictor), *_ties(likely, question.names))
+    return Ranking(question.target, order[:k], _measure(predictor, unit), told_of)
 
 
 def readings_of(question: Question, signals: Sequence[str | Signal]) -> tuple[list[Reading], tuple[str, ...]]:
@@ -104,28 +115,69 @@ def _resolved(signals: Sequence[str | Signal]) -> list[Signal]:
 def _hits(
     question: Question,
     readings: Sequence[Reading],
-    scores: NDArray[np.float64],
+    likely: NDArray[np.float64],
     parts: NDArray[np.float64],
     gains: Sequence[Gain] | None,
     about: Mapping[str, About],
 ) -> list[Hit]:
+    """A hit per source, not in order; what a signal adds and the level common to all make up its score."""
     hits: list[Hit] = []
     for row, name in enumerate(question.names):
         known = about.get(name, About())
         said = {reading.name: float(reading.scores[row]) for reading in readings}
         adds = {reading.name: float(parts[row, column]) for column, reading in enumerate(readings)}
         gain = None if gains is None else gains[row]
-        score = float(np.round(scores[row], _DECIMALS)) + 0.0
+        score = float(np.round(likely[row] if gain is None else gain.mean, _DECIMALS)) + 0.0
+        if gain is not None:
+            adds["level"] = score - sum(adds.values())
         hits.append(Hit(name, known.kind, score, known.provenance or {}, known.content, 0, gain, said, adds))
     if gains is not None:
         hits.append(Hit(DO_NOT_TRANSFER, "none", 0.0, {}, "", 0, NO_GAIN))
     return hits
 
 
-def _ordered(hits: Sequence[Hit]) -> tuple[Hit, ...]:
-    """Highest score first; at a tie not transferring, which costs nothing, and then by name."""
-    order = sorted(hits, key=lambda hit: (-hit.score, hit.kind != "none", hit.name, hit.kind))
-    return tuple(replace(hit, rank=place) for place, hit in enumerate(order, 1))
+def _ordered(hits: Sequence[Hit], likely: Mapping[str, float]) -> tuple[Hit, ...]:
+    """Highest score first; at a tie not transferring, which costs nothing, then what the signals say, then by name."""
+
+    def place(hit: Hit) -> tuple[float, bool, float, str]:
+        return -hit.score, hit.kind != "none", -round(likely.get(hit.name, 0.0), _DECIMALS), hit.name
+
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(sorted(hits, key=place), 1))
+
+
+def _without_itself(
+    question: Question, measured: NDArray[np.float64] | None
+) -> tuple[Question, NDArray[np.float64] | None, list[str]]:
+    kept = [row for row, name in enumerate(question.names) if name != question.target]
+    if len(kept) == len(question):
+        return question, measured, []
+    note = f"left out as the target itself: {question.target!r}"
+    return question.only(kept), None if measured is None else measured[kept], [note]
+
+
+def _require_one_each(values: NDArray[np.float64], question: Question, what: str) -> None:
+    if values.shape != (len(question),) or np.isinf(values).any():
+        raise DataError(
+            f"{what} of shape {values.shape} do not say one finite number, or NaN, for each of {len(question)} sources "
+            f"of {question.target!r}; give one per source"
+        )
+
+
+def _flat(predictor: Predictor) -> list[str]:
+    if predictor.line is None or predictor.line.slope > 0:
+        return []
+    return ["no signal foretold the measured gains, so all are predicted alike and stand in the order of the signals"]
+
+
+def _ties(likely: NDArray[np.float64], names: Sequence[str]) -> list[str]:
+    """A note where sources cannot be told apart; those of one score stand by name."""
+    scores = np.round(likely, _DECIMALS)
+    values, counts = np.unique(scores, return_counts=True)
+    if len(names) > 1 and len(values) == 1:
+        return [f"all {len(names)} candidates score the same, so their order is by name and means nothing"]
+    tied = [names[row] for row in np.flatnonzero(np.isin(scores, values[counts > 1])).tolist()]
+    shown = ", ".join(repr(name) for name in tied[:5]) + (f" and {len(tied) - 5} more" if len(tied) > 5 else "")
+    return [f"some candidates tie and stand by name: {shown}"] if tied else []
 
 
 def _measure(predictor: Predictor, unit: str) -> str:
@@ -134,10 +186,3 @@ def _measure(predictor: Predictor, unit: str) -> str:
         return f"weighted sum of {used}; uncalibrated: an order, not a predicted gain"
     learned = f"learned on {predictor.line.targets} measured targets"
     return f"predicted gain in {unit} over not transferring, 90 % interval, from {used}, {learned}"
-
-
-def _ties(hits: Sequence[Hit]) -> list[str]:
-    scores = [hit.score for hit in hits if hit.kind != "none"]
-    if len(scores) > 1 and len(set(scores)) == 1:
-        return [f"all {len(scores)} candidates score the same, so their order is by name and means nothing"]
-    return []

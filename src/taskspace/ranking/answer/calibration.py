@@ -31,6 +31,21 @@ class Line:
     targets: int
     widen: float = 1.0
 
+    @property
+    def reach(self) -> float:
+        """Spreads from the middle to the end of an interval, by Student's t over the targets."""
+        stats = require("scipy.stats", extra="sklearn", why="predicted gains")
+        return float(stats.t.ppf((1 + LEVEL) / 2, self._free))
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of a gain on a target of which nothing was measured."""
+        return float(np.sqrt(self.within**2 + self.between**2 * (1 + 1 / self.targets)))
+
+    def means(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Expected gains float64[n] on such a target."""
+        return self.level + self.slope * scores
+
     def predict(self, scores: NDArray[np.float64], measured: NDArray[np.float64] | None = None) -> list[Gain]:
         """A gain per score float64[n].
 
@@ -40,14 +55,17 @@ class Line:
         stats = require("scipy.stats", extra="sklearn", why="predicted gains")
         height, doubt = self._height(scores, measured)
         spread = self.widen * np.sqrt(self.within**2 + doubt)
-        free = max(self.targets - 1, 1)
-        reach = float(stats.t.ppf((1 + LEVEL) / 2, free)) * spread
+        half = self.reach * spread
         means = height + self.slope * np.asarray(scores, dtype=np.float64)
-        helps = stats.t.cdf(means / spread, free) if spread > 0 else (means > 0).astype(np.float64)
+        helps = stats.t.cdf(means / spread, self._free) if spread > 0 else (means > 0).astype(np.float64)
         return [
-            Gain(mean, mean - reach, mean + reach, chance)
+            Gain(mean, mean - half, mean + half, chance)
             for mean, chance in zip(means.tolist(), helps.tolist(), strict=True)
         ]
+
+    @property
+    def _free(self) -> int:
+        return max(self.targets - 1, 1)
 
     def _height(self, scores: NDArray[np.float64], measured: NDArray[np.float64] | None) -> tuple[float, float]:
         """The target's expected height and its variance."""

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 STRENGTH = 2.0
 """How many targets the usual weights are worth."""
 
+_FEWEST = 2
+_LEAST_SPREAD = 0.1
+"""Share of the spread of all gains below which a line that fits a few targets too well is not believed."""
+
 
 @dataclass(frozen=True, eq=False)
 class Observed:
@@ -40,8 +44,13 @@ class Predictor:
     line: Line | None
 
     def scores(self, readings: NDArray[np.float64]) -> NDArray[np.float64]:
-        """float64[n] of readings float64[n, k]: the weighted sum, in the order that counts."""
+        """float64[n] of readings float64[n, k]: the weighted sum, from which gains are predicted."""
         return standardised(readings) @ self.weights
+
+    def order(self, readings: NDArray[np.float64]) -> NDArray[np.float64]:
+        """float64[n]: the same, by the usual weights where no signal was found to count."""
+        usual = np.array([signal.usual for signal in self.signals])
+        return standardised(readings) @ (self.weights if self.weights.any() else usual)
 
     def parts(self, readings: NDArray[np.float64]) -> NDArray[np.float64]:
         """float64[n, k]: what each signal adds to a source's prediction, in units of the gain where calibrated."""
@@ -53,17 +62,19 @@ def fit(signals: Sequence[Signal], observed: Sequence[Observed]) -> Predictor:
     """Learn from earlier targets how much each signal counts and what a score is worth.
 
     Every target is left out in turn to see how far off a prediction for a new one is, and intervals are made wide
-    enough for that (ours; the jackknife+ idea of Barber et al. 2021 at the level of targets).  Needs two observed
-    targets with a gain to be calibrated at all.
+    enough for that, never narrower than Student's t has them (ours; the idea of the jackknife+, Barber et al. 2021, at
+    the level of targets).  Signals that know transfers, such as a prior, still saw the target left out when they were
+    read for the others.  Needs two observed targets with a gain to be calibrated at all.
     """
     usual = np.array([signal.usual for signal in signals])
     known = [one for one in observed if not np.isnan(one.gains).all()]
-    if len(known) < 2:
+    if len(known) < _FEWEST:
         return Predictor(tuple(signals), usual, None)
     whole = _fitted(signals, known, usual)
-    if len(known) < 3:
+    if len(known) == _FEWEST:
         return whole
-    return replace(whole, line=replace(_line(whole), widen=_needed_width(signals, known, usual)))
+    line = _line(whole)
+    return replace(whole, line=replace(line, widen=max(1.0, _needed_reach(signals, known, usual) / line.reach)))
 
 
 def _fitted(signals: Sequence[Signal], observed: Sequence[Observed], usual: NDArray[np.float64]) -> Predictor:
@@ -73,18 +84,18 @@ def _fitted(signals: Sequence[Signal], observed: Sequence[Observed], usual: NDAr
     return Predictor(tuple(signals), weights, fit_line([x @ weights for x in readings], gains))
 
 
-def _needed_width(signals: Sequence[Signal], observed: Sequence[Observed], usual: NDArray[np.float64]) -> float:
-    """The factor on the intervals of left-out targets that makes them hold the share :data:`LEVEL` of their gains."""
+def _needed_reach(signals: Sequence[Signal], observed: Sequence[Observed], usual: NDArray[np.float64]) -> float:
+    """How many spreads an interval must reach to hold the share :data:`LEVEL` of the gains of targets left out."""
+    gains = np.concatenate([one.gains[~np.isnan(one.gains)] for one in observed])
+    least = _LEAST_SPREAD * float(gains.std())
     off: list[NDArray[np.float64]] = []
-    for out in range(len(observed)):
-        rest = _fitted(signals, [one for i, one in enumerate(observed) if i != out], usual)
-        predicted = _line(rest).predict(rest.scores(observed[out].readings))
-        middle, half = np.array([(g.mean, (g.high - g.low) / 2) for g in predicted]).T
-        gains = observed[out].gains
-        known = ~np.isnan(gains)
-        off.append(np.abs(gains - middle)[known] / np.maximum(half[known], 1e-12))
+    for out, one in enumerate(observed):
+        rest = _fitted(signals, [other for i, other in enumerate(observed) if i != out], usual)
+        missed = np.abs(one.gains - _line(rest).means(rest.scores(one.readings)))
+        spread = max(_line(rest).spread, least)
+        off.append(missed[~np.isnan(missed)] / spread if spread > 0 else np.zeros(1))
     weights = np.concatenate([np.full(len(part), 1 / len(part)) for part in off])
-    return float(_quantile(np.concatenate(off), weights, LEVEL))
+    return _quantile(np.concatenate(off), weights, LEVEL)
 
 
 def _quantile(values: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> float:

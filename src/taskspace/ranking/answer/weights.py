@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_NOTHING = 1e-12
+_ROUNDING = 1e-7
+"""Spreads below this share of the largest value are rounding, and order nothing."""
+_CONVERGED = 1e-12
 _ROUNDS = 200
 
 
@@ -24,7 +26,8 @@ def standardised(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     count = np.maximum(known.sum(axis=0), 1)
     centred = np.where(known, columns - np.where(known, columns, 0.0).sum(axis=0) / count, 0.0)
     spread = np.sqrt((centred**2).sum(axis=0) / count)
-    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > _NOTHING)
+    largest = np.abs(np.where(known, columns, 0.0)).max(axis=0, initial=0.0)
+    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > _ROUNDING * largest)
 
 
 def learn_weights(
@@ -35,10 +38,11 @@ def learn_weights(
 ) -> NDArray[np.float64]:
     """Weights float64[k], none negative, for standardised signals [n_t, k] and gains [n_t] of each known target (ours).
 
-    Minimises the mean over targets of the mean squared distance of the standardised gains from signals @ weights, plus
+    Minimises the sum over targets of the mean squared distance of the standardised gains from signals @ weights, plus
     ``strength`` times the squared distance from ``usual``: every target counts alike, however large its gains and
-    however many of its sources were measured.  No signal counts against itself, since each was made to be higher for
-    better sources and a few targets are not enough to learn the opposite.
+    however many of its sources were measured, and the usual weights count as ``strength`` targets do.  No signal
+    counts against itself, since each was made to be higher for better sources and a few targets are not enough to
+    learn the opposite.
     """
     gram = np.diag(np.full(len(usual), strength))
     right = strength * usual
@@ -65,6 +69,6 @@ def _nonnegative(
         for k in range(len(weights)):
             if gram[k, k] > 0:
                 weights[k] = max(0.0, weights[k] + (right[k] - gram[k] @ weights) / gram[k, k])
-        if np.abs(weights - before).max(initial=0.0) < _NOTHING:
+        if np.abs(weights - before).max(initial=0.0) < _CONVERGED:
             break
     return weights

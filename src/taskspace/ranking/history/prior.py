@@ -28,7 +28,10 @@ def source_prior(transfers: Transfers, target: str, *, near: Iterable[str] = ())
 
 
 def rank_prior(transfers: Transfers, target: str, *, near: Iterable[str] = ()) -> NDArray[np.float64]:
-    """As :func:`source_prior`, in ranks: the mean share of other sources that each one beats, less a half (ours).
+    """As :func:`source_prior`, in ranks: the mean share of a target's sources that each one beats, less a half (ours).
+
+    The share is of all foreign sources measured on that target, itself among them; itself and its equals it beats by
+    half.  So the best of n has ½ - 1/2n: it is worth the more, the more sources it beat.
 
     A source that once collapsed, or once was lucky, loses or gains a place on one target, and not the deviations of
     ten others.

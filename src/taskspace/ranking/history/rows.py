@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("source", "target", "score")
 
+USUAL_METRIC = "accuracy"
+"""What the score of a row that states no metric is taken to be once an atlas notes it."""
+
 
 class Measured(Protocol):
     """A transfer that was measured, whoever keeps it; a higher ``score`` is better.
@@ -35,7 +38,10 @@ class Measured(Protocol):
 
 @dataclass(frozen=True)
 class Row:
-    """One run from ``source`` on ``target``, in the units of its metric; None where the table does not say."""
+    """One run from ``source`` on ``target``, in the units of its metric; None where the table does not say.
+
+    An atlas that notes a row without a metric calls it :data:`USUAL_METRIC`.
+    """
 
     source: str
     target: str

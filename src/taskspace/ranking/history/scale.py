@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from taskspace.ranking.history.transfers import Transfers
 
-_NOTHING = 1e-12
-"""Spreads below this are rounding."""
+_NOTHING = 1e-9
+"""Spreads below this share of the largest size are rounding."""
+_ZERO = 1e-12
+"""So are spreads below this whatever the size, for gains that are all about 0."""
 
 
 def standardised(values: NDArray[np.float64], own: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -29,7 +31,8 @@ def standardised(values: NDArray[np.float64], own: NDArray[np.bool_]) -> NDArray
     centred = values - mean_over(foreign, axis=0)
     spread = np.sqrt(mean_over(np.where(own, np.nan, centred) ** 2, axis=0))
     flat = np.where(np.isnan(centred), np.nan, 0.0)
-    scaled = np.where(spread > _NOTHING, centred / np.where(spread > _NOTHING, spread, 1.0), flat)
+    varied = spread > _rounding(foreign)
+    scaled = np.where(varied, centred / np.where(varied, spread, 1.0), flat)
     return np.where((~np.isnan(foreign)).sum(axis=0) > 1, scaled, np.nan)
 
 
@@ -42,7 +45,7 @@ def seen_by(transfers: Transfers, target: str, near: Iterable[str] = ()) -> NDAr
     hidden = {target, *near}
     columns = [name in hidden for name in transfers.targets]
     rows = [name == target for name in transfers.sources]
-    benefit = transfers.benefit
+    benefit = transfers.benefit.copy()
     benefit[:, columns] = np.nan
     benefit[rows] = np.nan
     return standardised(benefit, transfers.self_cells)
@@ -51,4 +54,9 @@ def seen_by(transfers: Transfers, target: str, near: Iterable[str] = ()) -> NDAr
 def z_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """In standard deviations from the mean; zeros where all are equal."""
     spread = float(values.std()) if len(values) else 0.0
-    return (values - values.mean()) / spread if spread > _NOTHING else np.zeros(len(values))
+    return (values - values.mean()) / spread if spread > _rounding(values) else np.zeros(len(values))
+
+
+def _rounding(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest spread, column by column, that is only rounding; NaN has no say."""
+    return np.maximum(_NOTHING * np.fmax.reduce(np.abs(values), axis=0, initial=0.0), _ZERO)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from taskspace.errors import DataError, did_you_mean
-from taskspace.ranking.history._runs import Run, baselines_of, metrics_of, scores_of
+from taskspace.ranking.history._runs import baselines_of, metrics_of, runs_of, scores_of
 from taskspace.ranking.history.rows import read_rows
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from taskspace.ranking.history.rows import Measured
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 NO_TRANSFER = "none"
 """The source of a run that starts from nothing: a baseline."""
 
@@ -34,6 +37,7 @@ class Transfers:
     is "score" where they are.
 
     The table keeps the cells of a target that is also a source (:attr:`self_cells`); :attr:`foreign` is without them.
+    What is worked out of it is kept, and read-only: copy it to change it.
 
     Raises :class:`DataError` for shapes that do not match the names, for names that come twice and for infinite
     scores.
@@ -64,50 +68,53 @@ class Transfers:
         """The table of some rows, names in the order in which they first come.
 
         Rows of one source and target are runs, put beside those of other cells by their seed; a seed that comes
-        again, or none, makes a further run.  A baseline that rows state counts for their target and seed (the mean of
-        those that differ); where none is stated, it is the mean of the rows whose source is ``none``, which is no
-        source.  An empty table is one without names.
+        again, or none, makes a further run.  A row that states a baseline is held against that one: rows of one target
+        and seed that state others are on other runs.  A row without one is held against the mean of those stated for
+        its target and seed; where none is, against that of the rows whose source is ``none``, which is no source.  An
+        empty table is one without names.
 
         Raises :class:`DataError` for a score that is no finite number and for two metrics on one target.
         """
         rows = list(rows)
         transfers, starts = [r for r in rows if r.source != none], [r for r in rows if r.source == none]
-        scored, without, metrics = scores_of(transfers), baselines_of(rows, starts), metrics_of(rows)
-        runs = sorted({run for _, _, run in scored} | {Run.of(seed) for _, seed in without})
+        without, metrics = baselines_of(rows, starts), metrics_of(rows)
+        scored = scores_of(transfers, without)
+        runs = runs_of(scored, without)
         sources = tuple(dict.fromkeys(row.source for row in transfers))
         targets = tuple(dict.fromkeys(row.target for row in rows))
         s, t, r = ({name: i for i, name in enumerate(names)} for names in (sources, targets, runs))
         scores = np.full((len(sources), len(targets), len(runs)), np.nan)
         for (source, target, run), score in scored.items():
             scores[s[source], t[target], r[run]] = score
-        baseline = np.array([[without.get((target, run.seed), np.nan) for run in runs] for target in targets])
-        metric = metrics.pop() if len(metrics) == 1 else "score"
-        return cls(sources, targets, scores, baseline.reshape(len(targets), len(runs)), metric)
+        baseline = np.full((len(targets), len(runs)), np.nan)
+        for target, run in product(targets, runs):
+            if run.start < len(known := without.get((target, run.seed), ())):
+                baseline[t[target], r[run]] = known[run.start]
+        return cls(sources, targets, scores, baseline, metrics.pop() if len(metrics) == 1 else "score")
 
     @classmethod
     def read(cls, path: str | Path, *, model: str | None = None, none: str | None = NO_TRANSFER) -> Transfers:
         """The table of a file as :func:`~taskspace.ranking.history.read_rows` reads it and :meth:`of` arranges it."""
         return cls.of(read_rows(path, model=model), none=none)
 
-    @property
+    @cached_property
     def mean(self) -> NDArray[np.float64]:
         """float64[sources, targets]: score averaged over the runs there are, NaN without any."""
-        return mean_over(self.scores)
+        return _kept(mean_over(self.scores))
 
-    @property
+    @cached_property
     def gain(self) -> NDArray[np.float64]:
         """float64[sources, targets]: mean over runs of the score less the baseline of the same run.
 
         A run without one is held against the target's mean baseline; NaN where the target has none.
         """
         known = np.where(np.isnan(self.baseline), mean_over(self.baseline)[:, None], self.baseline)
-        return mean_over(self.scores - known)
+        return _kept(mean_over(self.scores - known))
 
-    @property
+    @cached_property
     def benefit(self) -> NDArray[np.float64]:
         """float64[sources, targets]: the gain, and the mean score on targets without a baseline; never mix columns."""
-        gain = self.gain
-        return np.where(np.isnan(gain), self.mean, gain)
+        return _kept(np.where(np.isnan(self.gain), self.mean, self.gain))
 
     @property
     def runs_of(self) -> NDArray[np.int64]:
@@ -119,14 +126,14 @@ class Transfers:
         """Whether the score without transfer is known for any target."""
         return not bool(np.isnan(self.baseline).all())
 
-    @property
+    @cached_property
     def self_cells(self) -> NDArray[np.bool_]:
         """bool[sources, targets]: where the source is the target itself, by name."""
-        return np.array([[s == t for t in self.targets] for s in self.sources], dtype=np.bool_).reshape(
-            len(self.sources), len(self.targets)
-        )
+        place = {name: i for i, name in enumerate(self.targets)}
+        own = np.array([place.get(name, -1) for name in self.sources], dtype=np.intp)
+        return _kept(own[:, None] == np.arange(len(self.targets)))
 
-    @property
+    @cached_property
     def foreign(self) -> Transfers:
         """The table as if no target had been its own source."""
         return replace(self, scores=np.where(self.self_cells[..., None], np.nan, self.scores))
@@ -161,6 +168,12 @@ def mean_over(values: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64
     count = there.sum(axis=axis)
     total = np.where(there, values, 0.0).sum(axis=axis)
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def _kept(values: NDArray[Scalar]) -> NDArray[Scalar]:
+    """The same array, read-only, so that no caller changes what the next one gets."""
+    values.setflags(write=False)
+    return values
 
 
 def _places(names: Sequence[str], wanted: Iterable[str], what: str) -> NDArray[np.intp]:

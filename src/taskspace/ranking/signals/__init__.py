@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from taskspace.errors import SettingError, did_you_mean
 from taskspace.ranking.signals._embeddings import signals_of
 from taskspace.ranking.signals._signal import Need, Passes, Reading, Signal, take
 from taskspace.ranking.signals.question import Corpus, Demonstrates, Model, Question, Source, Vectors
 
+if TYPE_CHECKING:
+    from taskspace.ranking.signals.in_context import InContext
+
 __all__ = [
-    "LEARNERS", "Corpus", "Demonstrates", "Model", "Need", "Passes", "Question", "Reading", "Signal", "Source",
-    "Vectors", "signal_named", "signals", "signals_of", "take",
+    "LEARNERS", "Corpus", "Demonstrates", "InContext", "Model", "Need", "Passes", "Question", "Reading", "Signal",
+    "Source", "Vectors", "signal_named", "signals", "signals_of", "take",
 ]  # fmt: skip
 
 LEARNERS = ("response", "text", "fisher", "tuned:prompt", "tuned:prefix", "tuned:lora", "tuned:bitfit")
@@ -35,3 +39,15 @@ def signal_named(name: str) -> Signal:
     if name not in known:
         raise SettingError(f"there is no signal {name!r}{did_you_mean(name, known)}")
     return known[name]
+
+
+def __getattr__(name: str) -> Any:  # on first use: it brings the labelers with it
+    if name == "InContext":
+        from taskspace.ranking.signals.in_context import InContext
+
+        return InContext
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

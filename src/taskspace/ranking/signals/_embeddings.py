@@ -36,6 +36,11 @@ def fused(vectors: Vectors) -> NDArray[np.float64]:
     return fuse(block_cosines(vectors.target, vectors.sources, vectors.blocks), "rrf")
 
 
+def centred_fused(vectors: Vectors) -> NDArray[np.float64]:
+    """Reciprocal ranks over blocks of the centred cosine."""
+    return fuse(_centred_blocks(vectors), "rrf")
+
+
 def lasso(vectors: Vectors) -> NDArray[np.float64]:
     """Weight of each source where the target's vector is written as a sparse sum of theirs."""
     return relevance(vectors.target, vectors.sources)
@@ -76,6 +81,10 @@ def signals_of(learner: str) -> list[Signal]:
         Signal(learner, f"cosine of {learner} vectors", needs, once, _alone(learner, cosine), 0.35),
         Signal(f"{learner}+centred", f"{learner}: cosine once centred", needs, once, _alone(learner, centred), 0.35),
         Signal(f"{learner}+rrf", f"{learner}: reciprocal ranks over blocks", needs, once, _alone(learner, fused), 0.35),
+        Signal(
+            f"{learner}+centred+rrf", f"{learner}: reciprocal ranks over centred blocks", needs, once,
+            _alone(learner, centred_fused), 0.35,
+        ),
         Signal(f"{learner}+lasso", f"sparse relevance over {learner} vectors", needs, once, _alone(learner, lasso)),
         Signal(
             f"{learner}+neighbours", f"transfers to the tasks nearest by {learner}", (*needs, "transfers"), once,
@@ -118,5 +127,7 @@ def known_rows(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _centred_blocks(vectors: Vectors) -> NDArray[np.float64]:
-    centre = centre_of(vectors.sources, np.ones(len(vectors.sources), dtype=np.bool_))
+    centre = vectors.centre
+    if centre is None:
+        centre = centre_of(vectors.sources, np.ones(len(vectors.sources), dtype=np.bool_))
     return centred_cosines(vectors.target, vectors.sources, vectors.blocks, centre)

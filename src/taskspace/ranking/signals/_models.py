@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taskspace.errors import DataError
+from taskspace.errors import DataError, TaskspaceError
 from taskspace.labels import Classes
 from taskspace.ranking.estimators import ESTIMATORS, leep, logme, nce
 from taskspace.ranking.signals._signal import Signal
@@ -76,10 +76,25 @@ def _nce(probabilities: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
 
 
 def _each(question: Question, rule: Callable[[Source], float | None]) -> NDArray[np.float64]:
-    """One number per source; NaN where there is no model, :class:`DataError` where no source has one."""
-    found = [rule(source) for source in question.sources]
+    lacking = f"none of {len(question)} sources can be run for this signal; give at least one with its model"
+    return per_source(question, rule, lacking)
+
+
+def per_source(question: Question, rule: Callable[[Source], float | None], lacking: str) -> NDArray[np.float64]:
+    """float64[n]: what ``rule`` says of each source; NaN where it says nothing or the source cannot be read.
+
+    One broken source does not silence the others.  Where none could be read, raises :class:`DataError` with the first
+    reason, or with ``lacking`` where nothing went wrong.
+    """
+    found, faults = list[float | None](), list[TaskspaceError]()
+    for source in question.sources:
+        try:
+            found.append(rule(source))
+        except TaskspaceError as fault:
+            found.append(None)
+            faults.append(fault)
     if all(value is None for value in found):
-        raise DataError(f"none of {len(found)} sources can be run for this signal; give at least one with its model")
+        raise DataError(str(faults[0]) if faults else lacking) from (faults[0] if faults else None)
     return np.array([np.nan if value is None else value for value in found])
 
 

@@ -12,6 +12,8 @@ from taskspace.labelers.prompts import Prompt, from_prompt
 from taskspace.labels import Classes
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from taskspace.labelers.prompts import PromptModel
     from taskspace.task import Task
 
@@ -22,7 +24,8 @@ class InContext:
 
     As A[s, t] of BenTo (arXiv 2410.13804), minus zero-shot; the mean over ``draws`` of the solved rows.  A row is its
     text, or two lines for a pair, then "Answer:" and a class name, so that a source's classes need not be the target's.
-    ``rows`` of the target are asked at most.  Answers are kept in this user's store, so nothing is asked twice.
+    ``rows`` of the target are asked at most, and of neither task a row without a label.  Answers are kept in this
+    user's store, so nothing is asked twice.
     """
 
     model: PromptModel
@@ -33,7 +36,7 @@ class InContext:
     _alone: dict[str, float] = field(default_factory=dict[str, float], init=False, repr=False)
 
     def score(self, source: Task, target: Task) -> float:
-        """The gain in accuracy; raises :class:`DataError` where either has no classes."""
+        """The gain in accuracy; raises :class:`DataError` where either has no classes, or no row with a label."""
         asked = _sample(target, self.rows, self.seed)
         if target.fingerprint not in self._alone:
             self._alone[target.fingerprint] = self._accuracy(asked, "")
@@ -51,22 +54,26 @@ class InContext:
 
 
 def _sample(task: Task, rows: int, seed: int) -> Task:
-    """Rows drawn from an order that hangs on their content alone."""
+    """Labelled rows, drawn from an order that hangs on their content alone."""
     known = task.canonical()
-    return known.take(np.sort(np.random.default_rng(seed).permutation(len(known))[:rows]))
+    labelled = np.flatnonzero(_codes(known) >= 0)
+    if not len(labelled):
+        raise DataError(f"no row of task {task.name!r} has a label, which examples in context need; leave it out")
+    return known.take(labelled[np.sort(np.random.default_rng(seed).permutation(len(labelled))[:rows])])
 
 
 def _solved(task: Task) -> list[str]:
     rows = zip(task.inputs.texts, task.inputs.pairs, _codes(task), strict=True)
     names = [_plain(name) for name in task.label_names]
-    return ["\n".join(filter(None, (text, pair, f"Answer: {names[code]}"))) for text, pair, code in rows if code >= 0]
+    return ["\n".join(filter(None, (text, pair, f"Answer: {names[code]}"))) for text, pair, code in rows]
 
 
-def _codes(task: Task) -> list[int]:
+def _codes(task: Task) -> NDArray[np.int64]:
+    """int64[n]: the class of each row, -1 without a label."""
     labels = task.stated_labels
     if not isinstance(labels, Classes):
         raise DataError(f"task {task.name!r} has no classes, which examples in context need; leave it out")
-    return labels.codes.tolist()
+    return labels.codes
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -91,14 +92,16 @@ class Source:
 class Vectors:
     """One learner's vectors: ``target`` float32[d], ``sources`` float32[n, d], in the order of the question.
 
-    ``pivots`` float32[p, d] are those of the tasks that transfers were measured on, in the order of the transfers'
-    targets; rows of NaN where there is none.
+    Rows of NaN are of sources whose vector says nothing.  ``pivots`` float32[p, d] are those of the tasks that
+    transfers were measured on, in the order of the transfers' targets, NaN where there is none.  ``centre`` float64[d]
+    is what centred signals take off; the mean of ``sources`` unless it is given.
     """
 
     target: NDArray[np.float32]
     sources: NDArray[np.float32]
     blocks: Blocks
     pivots: NDArray[np.float32] | None = None
+    centre: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -120,12 +123,25 @@ class Question:
     def __post_init__(self) -> None:
         if not self.sources:
             raise DataError(f"there is no source to rank for {self.target!r}; give at least one")
+        twice = [name for name, times in Counter(self.names).items() if times > 1]
+        if twice:
+            raise DataError(f"the source {twice[0]!r} comes more than once; name each source once")
+        for learner, vectors in self.vectors.items():
+            if len(vectors.sources) != len(self.sources):
+                raise DataError(
+                    f"{len(vectors.sources)} {learner} vectors do not fit {len(self.sources)} sources; give one each"
+                )
         if self.transfers is not None and self.target in self.transfers.targets:
             raise DataError(f"the transfers hold {self.target!r} itself; leave it out with without_target()")
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(source.name for source in self.sources)
+
+    def only(self, rows: Sequence[int]) -> Question:
+        """The question with these sources, by their places."""
+        vectors = {name: replace(v, sources=v.sources[list(rows)]) for name, v in self.vectors.items()}
+        return replace(self, sources=tuple(self.sources[row] for row in rows), vectors=vectors)
 
     @cached_property
     def measured(self) -> Transfers:
