@@ -32,7 +32,7 @@ class Rival:
         self.folder = kept.work / script.removeprefix("_rivals_").removesuffix(".py")
         (self.folder / "maps").mkdir(parents=True, exist_ok=True)
 
-    def ask(self, name: str, *, anew: bool = False, **request: object) -> Answers:
+    def ask(self, name: str, /, *, anew: bool = False, **request: object) -> Answers:
         """The answers by key, those of an earlier run among them unless ``anew``."""
         out, asked = self.folder / f"{name}.jsonl", self.folder / f"{name}.request.json"
         if anew:

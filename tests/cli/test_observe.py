@@ -58,9 +58,9 @@ def test_a_table_is_noted_whole_and_ranking_then_predicts_gains(taskspace, names
         (["gone.csv"], "gone.csv"),
         (["topic", "mood", "nan"], "give a finite number"),
         (["topic", " ", "0.9"], "the target ' ' of a transfer is no name"),
-        (["t.csv", "--baseline", "0"], "--baseline does not apply here, a table has a column for it; leave it out"),
-        (["t.csv", "--metric", "f1", "--seed", "0"], "--metric and --seed does not apply here"),
-        (["topic", "mood", "0.9", "--model", "m"], "--model does not apply here, it chooses among the rows of a table"),
+        (["t.csv", "--baseline", "0"], "no --baseline is taken here, a table has a column for it; leave it out"),
+        (["t.csv", "--metric", "f1", "--seed", "0"], "no --metric and no --seed is taken here"),
+        (["topic", "mood", "0.9", "--model", "m"], "no --model is taken here, it chooses among the rows of a table"),
     ],
 )
 def test_what_is_no_transfer_is_one_sentence(taskspace, atlas, write, words, sentence):
@@ -109,7 +109,7 @@ def test_nothing_that_can_be_run_is_one_sentence(taskspace, atlas):
     by_name = taskspace("rank", "mood", "--run", "2")
     assert (by_name.code, "give the task or its file" in by_name.err) == (2, True)
     by_file = taskspace("rank", "topic.csv", "--run", "2")
-    assert (by_file.code, "no candidate is a checkpoint" in by_file.err) == (2, True)
+    assert (by_file.code, "0 candidates are checkpoints" in by_file.err) == (2, True)
 
 
 def test_checkpoints_among_the_best_are_run_on_the_target_s_rows(taskspace, atlas, folder, tiny_classifier):

@@ -51,12 +51,6 @@ def test_a_single_candidate_is_no_mistake_to_explain(taskspace, atlas):
     assert (document["explanation"], len(document["hits"])) == (None, 1)
 
 
-def test_an_order_by_likeness_alone_is_printed_with_a_remark(taskspace, expected):
-    said = taskspace("rank", "mood", "-k", "1", "--explain")
-    assert (said.code, said.out) == (0, taskspace("rank", "mood", "-k", "1").out)
-    assert "were not read off from signals" in said.err
-
-
 def test_rank_by_file_is_rank_by_the_name_it_was_stored_under(taskspace, atlas):
     by_name, by_file = taskspace("rank", "topic", "--json"), taskspace("rank", "topic.csv", "--json")
     assert by_file.code == 0

@@ -64,4 +64,4 @@ def _rows(
 def _require_unsaid(options: Mapping[str, object], why: str) -> None:
     said = [name for name, value in options.items() if value is not None]
     if said:
-        raise SettingError(f"{' and '.join(said)} does not apply here, {why}; leave it out")
+        raise SettingError(f"no {' and no '.join(said)} is taken here, {why}; leave it out")

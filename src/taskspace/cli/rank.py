@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from taskspace.cli import _options as o
-from taskspace.errors import DataError
 
 if TYPE_CHECKING:
     from taskspace.ranking import Ranking
@@ -60,12 +59,8 @@ def rank(
 
 
 def _explanation(ranking: Ranking) -> str | None:
-    """Why the first stands before the second; a remark where nothing can be said, which is no mistake of the user."""
+    """Why the first stands before the second; a remark where there are not two to compare."""
     if len(ranking) < _PAIR:
         o.say("there is nothing to explain with fewer than two candidates")
         return None
-    try:
-        return ranking.explain()
-    except DataError as error:
-        o.say(str(error))
-        return None
+    return ranking.explain()

@@ -111,7 +111,7 @@ def test_saying_nothing_is_right_for_no_row():
 
 
 def test_a_task_without_any_label_is_refused(one_sentence):
-    bare = Task(["a", "b"], Classes(("bad", "good"), np.array([-1, -1])), name="bare")
+    bare = Task(["a", "b"], Classes(np.array([-1, -1]), ("bad", "good")), name="bare")
     for source, target in ((GOOD, bare), (bare, TARGET)):
         with pytest.raises(DataError, match="no row of task 'bare' has a label") as error:
             InContext(Copies()).score(source, target)

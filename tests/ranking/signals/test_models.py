@@ -88,7 +88,7 @@ def test_a_model_that_cannot_be_read_silences_no_other(question, name, one_sente
     scores = signal_named(name).read(asked)
     np.testing.assert_array_equal(scores, [np.nan, signal_named(name).read(question)[1], np.nan])
     with pytest.raises(DataError, match="the model is not in its folder") as error:
-        signal_named(name).read(replace(asked, sources=(asked.sources[0], unseen)))
+        signal_named(name).read(replace(asked, sources=(asked.sources[0], unseen), vectors={}))
     assert one_sentence(error.value)
     assert isinstance(error.value.__cause__, SurrogateError)
 

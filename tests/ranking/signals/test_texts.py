@@ -136,7 +136,7 @@ def test_terms_of_a_corpus_are_counted_once_for_all_divergences(monkeypatch):
 def test_a_source_that_cannot_be_read_silences_no_other(question, corpora):
     broken = Corpus(corpora["far"].task, lambda: np.full((12, 4), np.nan, dtype=np.float32))
     sources = (question.sources[0], replace(question.sources[1], corpus=broken))
-    asked = replace(question, sources=sources)
+    asked = replace(question, sources=sources, vectors={})
     scores = signal_named("energy").read(asked)
     assert scores[0] == signal_named("energy").read(question)[0]
     assert np.isnan(scores[1])
