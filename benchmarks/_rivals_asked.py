@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from _rivals_inputs import BASE, SOURCE_ROWS, Kept
+from _rivals_inputs import BASE, Kept
 
 if TYPE_CHECKING:
     from taskspace.ranking.history import Transfers
@@ -47,22 +47,22 @@ class Rival:
         return {tuple(answer["key"]): answer for answer in answers}
 
 
-def of_ranker(rival: Rival, kept: Kept, truth: Transfers, rows: int, *, both: bool) -> dict[str, Given]:
+def of_ranker(rival: Rival, kept: Kept, truth: Transfers, *, both: bool) -> dict[str, Given]:
     """Every estimator on every way of joining layers, as shipped and as meant; and on our features.
 
     ``both``: with its splitting of texts at spaces and punctuation, and without.
     """
-    asked = {"targets": _rows(kept, truth, rows), "sources": {name: kept.checkpoint(name) for name in truth.sources}}
+    asked = {"targets": _rows(kept, truth), "sources": {name: kept.checkpoint(name) for name in truth.sources}}
     found: dict[str, Given] = {}
     for words in (True, False) if both else (True,):
-        said = rival.ask(f"score_{rows}_{'words' if words else 'texts'}", job="score", words=words, **asked)
+        said = rival.ask(f"score_{kept.rows}_{'words' if words else 'texts'}", job="score", words=words, **asked)
         for (source, target, _), answer in _wanted(said, truth):
             for estimator, mean in answer["mean"].items():
                 for way, score in _ways(mean, [layer[estimator] for layer in answer["layers"]]).items():
                     method = f"{estimator}, {way}" + ("" if words else ", whole texts")
                     found.setdefault(method, {}).setdefault(target, {})[source] = score
-    features = {t: {s: kept.features_path(s, t, rows) for s in truth.sources if s != t} for t in truth.targets}
-    said = rival.ask(f"given_{rows}", job="given", features=features, **asked)
+    features = {t: {s: kept.features(s, t) for s in truth.sources if s != t} for t in truth.targets}
+    said = rival.ask(f"given_{kept.rows}", job="given", features=features, **asked)
     for (source, target), answer in _wanted(said, truth):
         for estimator, score in answer["given"].items():
             found.setdefault(f"{estimator}, our features", {}).setdefault(target, {})[source] = score
@@ -79,38 +79,40 @@ def _ways(mean: float, layers: list[float]) -> dict[str, float]:
     }
 
 
-def of_selector(rival: Rival, kept: Kept, truth: Transfers, rows: int, tokens: int) -> dict[str, Given]:
+def of_selector(rival: Rival, kept: Kept, truth: Transfers, tokens: int) -> dict[str, Given]:
     """Its maps at both of its learning rates, from its own embeddings and from ours."""
-    request = selector_request(rival, kept, truth, rows, tokens)
-    pairs = {name: [kept.features_path(by, name, SOURCE_ROWS) for by in (BASE, name)] for name in truth.sources}
-    features = {name: kept.features_path(BASE, name, rows) for name in truth.targets}
+    request = selector_request(rival, kept, truth, tokens)
+    pairs = {name: [kept.own_features(by, name) for by in (BASE, name)] for name in truth.sources}
+    features = {name: kept.features(BASE, name) for name in truth.targets}
     given = {**request, "embeddings": pairs, "features": features}
     found: dict[str, Given] = {}
     for label, rate in RATES.items():
         own, ours = f"{rate}_{tokens}", f"{rate}_given"
         rival.ask(f"train_{own}", job="train", name=own, rate=rate, **request)
-        found[f"esm, {label}"] = _by_target(rival.ask(f"rank_{own}_{rows}", job="rank", name=own, **request), truth)
+        found[f"esm, {label}"] = _by_target(
+            rival.ask(f"rank_{own}_{kept.rows}", job="rank", name=own, **request), truth
+        )
         rival.ask(f"train_{ours}", job="train", name=ours, rate=rate, **given)
-        said = rival.ask(f"given_{ours}_{rows}", job="given", name=ours, **given)
+        said = rival.ask(f"given_{ours}_{kept.rows}", job="given", name=ours, **given)
         found[f"esm, {label}, our features"] = _by_target(said, truth)
     return found
 
 
-def selector_request(rival: Rival, kept: Kept, truth: Transfers, rows: int, tokens: int) -> dict[str, object]:
+def selector_request(rival: Rival, kept: Kept, truth: Transfers, tokens: int) -> dict[str, object]:
     """What it is told of every source and target."""
     return {
         "base": kept.checkpoint(BASE),
         "sources": {name: kept.checkpoint(name) for name in truth.sources},
-        "rows": {name: kept.rows(name, SOURCE_ROWS) for name in truth.sources},
-        "targets": _rows(kept, truth, rows),
+        "rows": {name: kept.as_source(name) for name in truth.sources},
+        "targets": _rows(kept, truth),
         "tokens": tokens,
         "folder": rival.folder / "maps",
         "seed": 0,
     }
 
 
-def _rows(kept: Kept, truth: Transfers, rows: int) -> dict[str, Path]:
-    return {name: kept.rows(name, rows) for name in truth.targets}
+def _rows(kept: Kept, truth: Transfers) -> dict[str, Path]:
+    return {name: kept.as_target(name) for name in truth.targets}
 
 
 def _wanted(said: Answers, truth: Transfers) -> list[tuple[tuple[str, ...], dict]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,15 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from taskspace import Task
-from taskspace.ranking.history import NO_TRANSFER, Transfers
+from taskspace.bench.rank import TaskRows
+from taskspace.bench.rank.features import Features
 from taskspace.surrogates import DEFAULT_SURROGATE, Surrogate, load_surrogate, locate
-from taskspace.tuning.splits import k_shot, split
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from taskspace.task import Inputs
+    from taskspace import Task
 
 BASE = "base"
 """The checkpoint that no source has changed."""
@@ -32,33 +30,42 @@ SOURCE_ROWS = 1000
 """Rows that a source was tuned on at most; its maps and vectors are made from the same ones."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kept:
-    """A folder of things made once: ``data`` has the tasks, ``truth`` the measured transfers and tuned weights."""
+    """Folders of things made once: ``data`` has the tasks, ``truth`` transfers and tuned weights, ``board`` what
+    ``taskspace bench rank`` keeps; a target has ``rows`` labelled rows.
+    """
 
     data: Path
     truth: Path
     work: Path
-    feature_folder: Path
+    board: Path
+    rows: int
 
-    def rows(self, task: str, most: int) -> Path:
-        """The first ``most`` of a task's training rows, drawn as the ground truth drew them with seed 0."""
-        path = self.work / "rows" / f"{task}__{most}.json"
-        if not path.exists():
-            for count in sorted({most, 128, SOURCE_ROWS}):  # the reading is what takes time
-                drawn = k_shot(self._train(task), min(count, self._distinct(task)), seed=0)
-                about = {"texts": drawn.inputs.texts, "pairs": drawn.inputs.pairs}
-                _write(path.with_name(f"{task}__{count}.json"), {**about, "labels": drawn.labels.codes.tolist()})
-        return path
+    @cached_property
+    def tasks(self) -> TaskRows:
+        """The draws of the ground truth: a source's rows, and the first few-shot draw of a target."""
+        return TaskRows(folder=self.data / "tasks", source_rows=SOURCE_ROWS, target_rows=self.rows)
 
-    def task(self, task: str, most: int) -> Task:
-        """Those rows as a task."""
-        kept = json.loads(self.rows(task, most).read_text())
-        return Task(kept["texts"], [f"class {code}" for code in kept["labels"]], kept["pairs"], name=task)
+    @cached_property
+    def surrogate(self) -> Surrogate:
+        return load_surrogate(max_length=MAX_LENGTH)
 
-    def labels(self, task: str, most: int) -> np.ndarray:
-        """int64[n]: their class codes."""
-        return np.array(json.loads(self.rows(task, most).read_text())["labels"])
+    def as_target(self, task: str) -> Path:
+        """A target's labelled rows as a file."""
+        return self._written(task, self.rows, lambda: self.tasks.target(task))
+
+    def as_source(self, task: str) -> Path:
+        """The rows that a source was tuned on, as a file."""
+        return self._written(task, SOURCE_ROWS, lambda: self.tasks.source(task))
+
+    def features(self, by: str, target: str) -> Path:
+        """float32[rows, 384] as ``.npy``: the mean last-layer state of a target's rows by a source or the base."""
+        return self._exported(by, target, self.rows, lambda: self.tasks.target(target))
+
+    def own_features(self, by: str, source: str) -> Path:
+        """The same of a source's rows."""
+        return self._exported(by, source, SOURCE_ROWS, lambda: self.tasks.source(source))
 
     def tuned(self, source: str) -> Path:
         """The weights that tuning on a source changed."""
@@ -77,7 +84,7 @@ class Kept:
             for name in ("config.json", "tokenizer.json", "vocab.txt", "special_tokens_map.json"):
                 shutil.copyfile(original / name, folder / name)
             words = json.loads((original / "tokenizer_config.json").read_text())
-            _write(folder / "tokenizer_config.json", {**words, "model_max_length": MAX_LENGTH})
+            write_json(folder / "tokenizer_config.json", {**words, "model_max_length": MAX_LENGTH})
             tensors = load_file(original / "model.safetensors")
             changed = {} if source == BASE else load_file(self.tuned(source))
             body = {name: tensor for name, tensor in changed.items() if not name.startswith("head.")}
@@ -86,100 +93,31 @@ class Kept:
             (folder / "partial").rename(folder / "model.safetensors")
         return folder
 
-    def features_path(self, source: str, task: str, most: int) -> Path:
-        """Where the features of a task's rows by a source are kept."""
-        return self.feature_folder / f"{source}__{task}__{most}.npy"
+    @cached_property
+    def _features(self) -> Features:
+        return Features(self.surrogate, self.board / "features", self.truth)
 
-    def features(self, source: str, task: str, most: int) -> np.ndarray:
-        """float32[n, 384]: the mean last-layer state of each row."""
-        path = self.features_path(source, task, most)
+    def _exported(self, by: str, task: str, rows: int, read) -> Path:
+        path = self.work / "features" / f"{by}__{task}__{rows}.npy"
         if not path.exists():
-            found = self.reader(source).last_states(self.task(task, most).inputs)
+            inputs = read().inputs
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.with_suffix(".partial").open("wb") as file:
-                np.save(file, found)
+                np.save(file, self._features.base(inputs) if by == BASE else self._features.tuned(by, inputs))
             path.with_suffix(".partial").rename(path)
-        return np.load(path)
+        return path
 
-    def reader(self, source: str) -> Surrogate:
-        """The checkpoint, ready to read texts."""
-        readers = self._readers
-        if source not in readers:
-            readers.clear()
-            readers[source] = load_surrogate(self.checkpoint(source), max_length=MAX_LENGTH, cache=False)
-        return readers[source]
-
-    @cached_property
-    def _readers(self) -> dict[str, Surrogate]:
-        return {}
-
-    @cached_property
-    def _read(self) -> dict[str, Task]:
-        return {}
-
-    def _train(self, task: str) -> Task:
-        if task not in self._read:
-            self._read.clear()
-            folder = self.data / "tasks" / task
-            test = Task.from_file(folder, split="test", limit=400, seed=0, name=task)
-            whole = Task.from_file(folder, split="train", name=task)
-            self._read[task] = split(whole, test, seed=0, validation=None, overlap="drop").train
-        return self._read[task]
-
-    def _distinct(self, task: str) -> int:
-        train = self._train(task)
-        return len(set(zip(train.inputs.digests, train.labels.row_keys(), strict=True)))
+    def _written(self, name: str, rows: int, read) -> Path:
+        path = self.work / "rows" / f"{name}__{rows}.json"
+        if not path.exists():
+            task: Task = read()
+            about = {"texts": task.inputs.texts, "pairs": task.inputs.pairs, "labels": task.labels.codes.tolist()}
+            write_json(path, about)
+        return path
 
 
-@dataclass(frozen=True, eq=False)
-class Known:
-    """A checkpoint whose features are at hand; it stands for the model of a source."""
-
-    kept: Kept
-    name: str
-    target: str
-    rows: int
-
-    def features(self, inputs: Inputs) -> np.ndarray:
-        found = self.kept.features(self.name, self.target, self.rows)
-        assert len(found) == len(inputs)
-        return found
-
-    def probabilities(self, inputs: Inputs) -> np.ndarray:
-        """float64[n, classes]: what its own head says of those features."""
-        changed = load_file(self.kept.tuned(self.name))
-        logits = self.features(inputs).astype(np.float64) @ changed["head.weight"].T + changed["head.bias"]
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return shares / shares.sum(axis=1, keepdims=True)
-
-
-def read_truth(folder: Path, sources: list[str] | None, targets: list[str] | None) -> Transfers:
-    """The measured transfers: whole seeds only, by default over the targets that most sources were measured on."""
-    from taskspace.bench.transfer.records import Records
-
-    file = folder / "runs.db"
-    runs = Records(file).runs()
-    tried = Counter(run.cell.target for run in runs)
-    targets = targets or sorted(name for name, count in tried.items() if 2 * count > max(tried.values()))
-    there = {(run.cell.source, run.cell.target, run.cell.seed) for run in runs}
-    seeds = sorted({run.cell.seed for run in runs})
-    everyone = sorted({run.cell.source for run in runs} - {NO_TRANSFER})
-    whole = {s: {n for n in everyone if all((n, t, s) in there for t in targets if t != n)} for s in seeds}
-    sources = sources or sorted(whole[seeds[0]])
-    used = [seed for seed in seeds if set(sources) | {NO_TRANSFER} <= whole[seed] | {NO_TRANSFER}]
-    if not used:
-        raise SystemExit(f"no seed has every transfer from {', '.join(sources)} to {', '.join(targets)}")
-    rows = [run for run in runs if run.cell.seed in used]
-    return Transfers.of(_rows(rows)).only(sources=sources, targets=targets)
-
-
-def _rows(runs: list) -> list:
-    from taskspace.ranking.history import Row
-
-    return [Row(run.cell.source, run.cell.target, run.score, seed=run.cell.seed, metric=run.metric) for run in runs]
-
-
-def _write(path: Path, value: dict) -> None:
+def write_json(path: Path, value: dict) -> None:
+    """Whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(json.dumps(value))

@@ -1,35 +1,25 @@
-"""taskspace on what ``rivals.py`` asks for: its signals and its answer, from the same rows and checkpoints."""
+"""taskspace on what ``rivals.py`` asks for: the leaderboard's signals and answers, and what they are made of."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from _rivals_inputs import BASE, SOURCE_ROWS, Kept, Known
-from taskspace import Pool, Space, TaskEmbedding
-from taskspace.ranking.answer import Earlier, answer
-from taskspace.ranking.estimators import SpaceMap, fit_map
-from taskspace.ranking.signals import Corpus, Question, Source, Vectors, signal_named
-from taskspace.surrogates import load_surrogate
+from _rivals_inputs import SOURCE_ROWS, Kept
+from taskspace.bench.rank import Folds, GroundTruth, Opening, answers
+from taskspace.ranking.signals import signal_named
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from taskspace import TaskEmbedding
+    from taskspace.bench.rank import Order
+    from taskspace.ranking.estimators import SpaceMap
     from taskspace.ranking.history import Transfers
 
 SIGNALS = ("logme", "h_score", "knn", "linear_probe", "esm", "response", "text", "prior")
 """Signals that stand in the table, each alone."""
-
-ANSWERS = {
-    "answer, data only": ("response", "esm"),
-    "answer, models run": ("response", "logme"),
-}
-"""The final answer: signals that are weighed, as learned on the other targets' transfers.  Others go here."""
-
-LEARNERS = ("response", "text")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,88 +28,48 @@ class Ours:
 
     kept: Kept
     transfers: Transfers
-    rows: int
-    pool: Pool = field(repr=False)
 
-    def answers(self) -> dict[str, dict[str, dict[str, float]]]:
-        """By method, target and source."""
-        learned = ANSWERS if len(self.transfers.targets) > 2 else ()
-        return {name: {t: self.scores(name, t) for t in self.transfers.targets} for name in (*SIGNALS, *learned)}
-
-    def scores(self, method: str, target: str) -> dict[str, float]:
-        """What a signal or an answer says of each source of a target; higher is better."""
-        question = self.question(target)
-        if method in ANSWERS:
-            others = [name for name in self.transfers.targets if name != target]
-            earlier = [Earlier(self.question(name, without=target), self._gains(name)) for name in others]
-            ranking = answer(question, ANSWERS[method], earlier=earlier)
-            return {hit.name: hit.score for hit in ranking if hit.kind != "none"}
-        return dict(zip(question.names, signal_named(method).read(question).tolist(), strict=True))
-
-    def question(self, target: str, *, without: str | None = None) -> Question:
-        """Which source for this target, by all that is kept but transfers to it, and to the target ``without``."""
-        names = self.sources(target)
-        known = self.transfers.without_target(target)
-        return Question(
-            target=target,
-            sources=tuple(self._source(name, target) for name in names),
-            corpus=Corpus(
-                self.kept.task(target, self.rows), encode=lambda: self.kept.features(BASE, target, self.rows)
-            ),
-            vectors={learner: self._vectors(learner, target, names) for learner in LEARNERS},
-            transfers=known if without is None else known.without_target(without),
-        )
+    def orders(self) -> dict[str, dict[str, dict[str, float]]]:
+        """By method, target and source: the single signals, and the answers, each target left out in turn."""
+        folds = Folds(self.ground)
+        found = {name: folds.single(signal_named(name)) for name in SIGNALS}
+        if len(self.transfers.targets) > 2:
+            found |= {recipe.name: folds.fused(recipe) for recipe in answers()}
+        return {method: {order.target: self._named(order) for order in orders} for method, orders in found.items()}
 
     def sources(self, target: str) -> list[str]:
         """The candidates: all but the target itself."""
         return [name for name in self.transfers.sources if name != target]
 
-    def _source(self, name: str, target: str) -> Source:
-        model = Known(self.kept, name, target, self.rows)
-        return Source(name, rows=SOURCE_ROWS, model=model, space_map=self.map_of(name))
-
-    def _gains(self, target: str) -> np.ndarray:
-        rows = [self.transfers.sources.index(name) for name in self.sources(target)]
-        return self.transfers.gain[rows, self.transfers.targets.index(target)]
-
-    def map_of(self, name: str) -> SpaceMap:
-        """The closed-form map of a source, from all its rows."""
-        if name not in self._maps:
-            path = self.map_path(name)
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                fit_map(*self._pairs(name)).save(path)
-            self._maps[name] = SpaceMap.load(path)
-        return self._maps[name]
-
-    def map_path(self, name: str) -> Path:
-        return self.kept.work / "maps" / f"{name}.safetensors"
-
-    def _pairs(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Base and tuned features of a source's rows."""
-        return self.kept.features(BASE, name, SOURCE_ROWS), self.kept.features(name, name, SOURCE_ROWS)
-
-    def vector(self, learner: str, task: str, rows: int) -> TaskEmbedding:
-        """A data set's embedding, from at most so many of its rows."""
-        path = self.vector_path(learner, task, rows)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._spaces[learner].embed(self.kept.task(task, rows)).save(path)
-        return TaskEmbedding.load(path)
-
-    def vector_path(self, learner: str, task: str, rows: int) -> Path:
-        return self.kept.work / "vectors" / f"{learner}__{task}__{rows}.safetensors"
-
-    def _vectors(self, learner: str, target: str, names: list[str]) -> Vectors:
-        there = self.vector(learner, target, self.rows)
-        sources = np.stack([self.vector(learner, name, SOURCE_ROWS).vector for name in names])
-        return Vectors(there.vector, sources, there.blocks)
-
     @cached_property
-    def _maps(self) -> dict[str, SpaceMap]:
-        return {}
+    def ground(self) -> GroundTruth:
+        kept = self.kept
+        return Opening(
+            transfers=self.transfers,
+            tasks=kept.tasks,
+            surrogate=kept.surrogate,
+            out=kept.board,
+            truth=kept.truth,
+            learners=("response", "text"),
+        ).open()
 
-    @cached_property
-    def _spaces(self) -> dict[str, Space]:
-        surrogate = load_surrogate()
-        return {learner: Space(self.pool, surrogate=surrogate, learner=learner) for learner in LEARNERS}
+    def map_of(self, source: str) -> SpaceMap:
+        """The closed-form map of a source."""
+        found = self.ground.sources[source].space_map
+        assert found is not None
+        return found
+
+    def map_path(self, source: str) -> Path:
+        """Its map as it would be kept."""
+        folder = self.kept.work / "maps"
+        folder.mkdir(exist_ok=True)
+        return self.map_of(source).save(folder / f"{source}.safetensors")
+
+    def vector_path(self, embedding: TaskEmbedding) -> Path:
+        """An embedding as it would be kept."""
+        folder = self.kept.work / "vectors"
+        folder.mkdir(exist_ok=True)
+        return embedding.save(folder / f"{embedding.name}__{SOURCE_ROWS}.safetensors")
+
+    def _named(self, order: Order) -> dict[str, float]:
+        return dict(zip(self.ground.candidates(order.target), order.scores.tolist(), strict=True))

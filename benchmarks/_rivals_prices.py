@@ -6,16 +6,17 @@ Seconds are [of the wall, of the processor]; the second number hardly minds what
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from _rivals_asked import RATES, Rival, selector_request
-from _rivals_inputs import BASE, MAX_LENGTH, SOURCE_ROWS
+from _rivals_inputs import BASE, MAX_LENGTH
 from taskspace import Space
 from taskspace.ranking.estimators import ESTIMATORS, fit_map, logme
+from taskspace.ranking.signals._embeddings import cosine
 from taskspace.surrogates import Surrogate, load_surrogate
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from _rivals_ours import Ours
-    from taskspace import TaskEmbedding
 
 RUN = ("logme", "h_score", "knn", "linear_probe")
 """Of ours, those that run every source on the target's rows."""
@@ -51,7 +51,8 @@ class Prices:
             {
                 "package": package,
                 "method": method,
-                "forward_passes": (models if package == "transformer-ranker" or method in RUN else 1) * self.ours.rows,
+                "forward_passes": (models if package == "transformer-ranker" or method in RUN else 1)
+                * self.ours.kept.rows,
                 **{what: _mean([part[package, method][what] for part in parts]) for what in ("whole", "estimating")},
             }
             for package, method in parts[0]
@@ -63,32 +64,33 @@ class Prices:
         return found | {("taskspace", key): price for key, price in self._of_ours(target).items()}
 
     def _of_ranker(self, target: str, estimators: list[str]) -> dict[str, dict[str, Seconds]]:
-        kept, rows = self.ours.kept, self.ours.rows
+        kept = self.ours.kept
         names = self.ours.sources(target)
         said = self.ranker.ask(
-            f"time_{rows}_{target}",
+            f"time_{kept.rows}_{target}",
             anew=True,
             job="time",
-            targets={target: kept.rows(target, rows)},
+            targets={target: kept.as_target(target)},
             sources={name: kept.checkpoint(name) for name in names},
-            features={target: {name: kept.features_path(name, target, rows) for name in names}},
+            features={target: {name: kept.features(name, target) for name in names}},
             estimators=estimators,
         )
         return {f"{estimator}, layermean (default)": answer for (_, estimator), answer in said.items()}
 
     def _of_selector(self, target: str) -> dict[str, Seconds]:
-        kept, rows, rate = self.ours.kept, self.ours.rows, next(iter(RATES.values()))
-        request = selector_request(self.selector, kept, self.ours.transfers, rows, self.tokens)
-        request["targets"] = {target: kept.rows(target, rows)}
-        request["features"] = {target: kept.features_path(BASE, target, rows)}
-        name = f"time_{rows}_{target}"
+        kept, rate = self.ours.kept, next(iter(RATES.values()))
+        request = selector_request(self.selector, kept, self.ours.transfers, self.tokens)
+        request["targets"] = {target: kept.as_target(target)}
+        request["features"] = {target: kept.features(BASE, target)}
+        name = f"time_{kept.rows}_{target}"
         (whole,) = self.selector.ask(name, anew=True, job="rank", name=f"{rate}_{self.tokens}", **request).values()
         (alone,) = self.selector.ask(f"{name}_given", anew=True, job="given", name=f"{rate}_given", **request).values()
         return {"whole": whole["whole"], "estimating": alone["estimating"]}
 
     def _of_ours(self, target: str) -> dict[str, dict[str, Seconds]]:
         ours, names = self.ours, self.ours.sources(target)
-        task, labels = ours.kept.task(target, ours.rows), ours.kept.labels(target, ours.rows)
+        task = ours.kept.tasks.target(target)
+        labels = task.labels.codes
         reading, tables = timed(lambda: [self._fresh(name).last_states(task.inputs) for name in names])
         found: dict[str, dict[str, Seconds]] = {}
         for name in RUN:
@@ -98,16 +100,17 @@ class Prices:
         maps = [ours.map_of(name) for name in names]
         alone = least(lambda: [logme(each.apply(base), labels) for each in maps])
         found["esm"] = {"whole": _sum(once, alone), "estimating": alone}
-        found["response"] = self._of_response(target, names)
+        found["response"] = self._of_response(target)
         return found
 
-    def _of_response(self, target: str, names: list[str]) -> dict[str, Seconds]:
+    def _of_response(self, target: str) -> dict[str, Seconds]:
         """In a space that knows its pool, a target whose texts are new to it; and the same again."""
-        ours, task = self.ours, self.ours.kept.task(target, self.ours.rows)
-        loading, _ = timed(lambda: load_surrogate(cache=False).module)
-        space, there = self._space(), [ours.vector("response", name, SOURCE_ROWS) for name in names]
-        whole, _ = timed(lambda: _cosines(space.embed(task), there))
-        return {"whole": _sum(loading, whole), "estimating": least(lambda: _cosines(space.embed(task), there))}
+        task, there = self.ours.kept.tasks.target(target), self.ours.ground.question(target).vectors["response"]
+        loading, _ = timed(lambda: load_surrogate(max_length=MAX_LENGTH, cache=False).module)
+        space = self._space()
+        rank = lambda: cosine(replace(there, target=space.embed(task).vector))  # noqa: E731
+        whole, _ = timed(rank)
+        return {"whole": _sum(loading, whole), "estimating": least(rank)}
 
     def of_sources(self, sources: list[str]) -> dict:
         """What a source costs before any target is known, and what is kept of it: mean seconds and bytes."""
@@ -124,11 +127,11 @@ class Prices:
         }
 
     def _source(self, name: str) -> dict:
-        ours, task = self.ours, self.ours.kept.task(name, SOURCE_ROWS)
+        ours, task = self.ours, self.ours.kept.tasks.source(name)
         reading, pairs = timed(lambda: [self._fresh(by).last_states(task.inputs) for by in (BASE, name)])
         fitting, _ = timed(lambda: fit_map(*pairs))
         space = self._space()
-        embedding, _ = timed(lambda: space.embed(task))
+        embedding, vector = timed(lambda: space.embed(task))
         esm = self._esm(name)
         return {
             "map": {"embedding": reading, "training": fitting},
@@ -139,27 +142,29 @@ class Prices:
                 "hf-dataset-selector, esm": esm["bytes"],
                 "taskspace, changed tensors": _size(ours.kept.tuned(name)),
                 "taskspace, esm": _size(ours.map_path(name)),
-                "taskspace, response": _size(ours.vector_path("response", name, SOURCE_ROWS)),
+                "taskspace, response": _size(ours.vector_path(vector)),
             },
         }
 
     def _esm(self, name: str) -> dict:
         """Its map, embeddings of the source's rows included."""
-        kept, rows = self.ours.kept, self.ours.rows
-        request = selector_request(self.selector, kept, self.ours.transfers, rows, self.tokens)
+        kept = self.ours.kept
+        request = selector_request(self.selector, kept, self.ours.transfers, self.tokens)
         folder = self.selector.folder / "timed"
         folder.mkdir(exist_ok=True)
         (folder / f"{name}__{self.tokens}.npz").unlink(missing_ok=True)
-        request |= {"rows": {name: kept.rows(name, SOURCE_ROWS)}, "folder": folder}
+        request |= {"rows": {name: kept.as_source(name)}, "folder": folder}
         rate = next(iter(RATES.values()))
         (said,) = self.selector.ask(f"once_{name}", anew=True, job="train", name="timed", rate=rate, **request).values()
         return said
 
     def _space(self) -> Space:
-        """One that knows its pool and has read no task but a tiny one."""
-        space = Space(self.ours.pool, surrogate=load_surrogate(cache=False), learner="response")
-        tiny = self.ours.kept.task(self.ours.transfers.targets[-1], 128).take(range(32))
-        self._pooled[0], _ = timed(lambda: space.embed(tiny))
+        """One that knows its pool, and of tasks only a few rows of a target."""
+        tasks = self.ours.kept.tasks
+        pool = tasks.pool(self.ours.transfers.sources)
+        space = Space(pool, surrogate=load_surrogate(max_length=MAX_LENGTH, cache=False), learner="response")
+        few = tasks.target(self.ours.transfers.targets[-1]).take(range(32))
+        self._pooled[0], _ = timed(lambda: space.embed(few))
         return space
 
     @property
@@ -185,10 +190,6 @@ def least(work: Callable[[], object], times: int = 3) -> Seconds:
     """The seconds of the run that took the processor least, of some after a first."""
     work()
     return min((timed(work)[0] for _ in range(times)), key=lambda seconds: seconds[1])
-
-
-def _cosines(target: TaskEmbedding, sources: list[TaskEmbedding]) -> list[float]:
-    return [target.similarity(source) for source in sources]
 
 
 def _sum(first: Seconds, second: Seconds) -> Seconds:

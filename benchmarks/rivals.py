@@ -11,8 +11,8 @@ an environment of its own (with these constraints torch is small; scipy is neede
 
     python benchmarks/rivals.py --truth FOLDER --ranker-python ranker/bin/python --selector-python selector/bin/python
 
-What was made is kept in ``--work`` and ``--features``, and a stopped run goes on from there; only prices are measured
-anew, all contenders after one another, on one thread.
+What was made is kept in ``--work``, and a stopped run goes on from there; only prices are measured anew, all contenders
+after one another, on one thread.  ``--work`` is to be deleted when the truth was measured anew.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from _common import DATA, draw, unlabelled, write
+from _common import DATA, write
 from _rivals_asked import OFFLINE, Given, Rival, of_ranker, of_selector
-from _rivals_inputs import BASE, SOURCE_ROWS, Kept, read_truth
+from _rivals_inputs import SOURCE_ROWS, Kept
 from _rivals_ours import Ours
 from _rivals_prices import Prices
+from taskspace.bench.rank import read_truth
 from taskspace.ranking.metrics import bootstrap, chance, ndcg, paired, regret_at
 
 if TYPE_CHECKING:
     from taskspace.ranking.history import Transfers
 
 METRICS = {"ndcg": (ndcg, {"gain": "linear"}), "regret@1": (regret_at, {"k": 1}), "regret@3": (regret_at, {"k": 3})}
-POOL_ROWS = 2000
 OURS = "taskspace"
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
@@ -83,15 +83,6 @@ def differences(rows: list[dict]) -> list[dict]:
     return found
 
 
-def make_features(kept: Kept, truth: Transfers, rows: int) -> None:
-    """Of the targets' rows by every model, and of each source's rows by the base model and by its own."""
-    for source in (BASE, *truth.sources):
-        for target in truth.targets:
-            kept.features(source, target, rows)
-        for name in truth.sources if source == BASE else (source,):
-            kept.features(source, name, SOURCE_ROWS)
-
-
 def show(rows: list[dict], level: dict[str, float]) -> None:
     for row in [*rows, {"package": "", "method": "random order", **{m: [v] for m, v in level.items()}}]:
         cells = "  ".join(f"{m} {row[m][0]:.3f} {row[m][1:] or ''}" for m in METRICS)
@@ -112,7 +103,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--selector-python", type=Path, required=True)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--work", type=Path, default=Path(".taskspace/rivals"))
-    parser.add_argument("--features", type=Path, help="default: a folder in --work")
+    parser.add_argument(
+        "--board", type=Path, help="what taskspace bench rank wrote of this truth; made in --work if none"
+    )
     parser.add_argument("--rows", type=int, nargs="+", default=[128, 1000], help="labelled rows of each target")
     parser.add_argument("--sources", nargs="+")
     parser.add_argument("--targets", nargs="+")
@@ -132,27 +125,27 @@ def main() -> None:
     args = arguments()
     on_one_thread()
     work = args.work.resolve()
-    kept = Kept(args.data, args.truth.resolve(), work, (args.features or work / "features").resolve())
-    truth = read_truth(args.truth, args.sources, args.targets)
-    ranker = Rival(args.ranker_python, "_rivals_ranker.py", kept)
-    selector = Rival(args.selector_python, "_rivals_selector.py", kept)
-    pool, level = draw(unlabelled(args.data), POOL_ROWS, 0), by_chance(truth)
+    board = (args.board or work / "board").resolve()
+    whole, _ = read_truth(args.truth, board)
+    truth = whole.only(sources=args.sources, targets=args.targets)
     result: dict = {
-        "sources": truth.sources, "targets": truth.targets, "seeds": truth.scores.shape[-1], "pool": POOL_ROWS,
-        "tokens": args.tokens, "chance": level, "quality": {}, "differences": {}, "prices": {},
+        "sources": truth.sources, "targets": truth.targets, "runs": truth.scores.shape[-1], "tokens": args.tokens,
+        "chance": by_chance(truth), "quality": {}, "differences": {}, "prices": {},
     }  # fmt: skip
     for rows in args.rows:
         many = rows >= SOURCE_ROWS
-        make_features(kept, truth, rows)
-        ours = Ours(kept, truth, rows, pool)
-        answers = {
-            "transformer-ranker": of_ranker(ranker, kept, truth, rows, both=not many),
-            "hf-dataset-selector": of_selector(selector, kept, truth, rows, args.tokens),
-            OURS: ours.answers(),
+        kept = Kept(args.data, args.truth.resolve(), work, board, rows)
+        ranker = Rival(args.ranker_python, "_rivals_ranker.py", kept)
+        selector = Rival(args.selector_python, "_rivals_selector.py", kept)
+        ours = Ours(kept, truth)
+        orders = {
+            OURS: ours.orders(),
+            "transformer-ranker": of_ranker(ranker, kept, truth, both=not many),
+            "hf-dataset-selector": of_selector(selector, kept, truth, args.tokens),
         }
-        table = [judged(truth, package, *pair) for package, given in answers.items() for pair in given.items()]
+        table = [judged(truth, package, *pair) for package, given in orders.items() for pair in given.items()]
         print(f"\n{rows} labelled rows of each of {len(truth.targets)} targets; {len(truth.sources)} sources")
-        show(table, level)
+        show(table, result["chance"])
         result["quality"][rows], result["differences"][rows] = table, differences(table)
         if args.timed:
             prices = Prices(ours, ranker, selector, args.tokens)

@@ -130,7 +130,7 @@ def test_rows_that_a_source_shares_with_a_test_are_noted(taskspace, place):
         ({"pool": "pool.jsonl"}, "--pool was given alone; give --labeler SPEC"),
         ({"labeler": "mood=python:judge.py:opinion", "pool": "pool.jsonl"}, "is called 'mood' like another"),
         ({"labeler": "pyton:judge.py:opinion", "pool": "pool.jsonl"}, "unknown kind 'pyton'"),
-        ({"shots": "39"}, "fewer than 39 shots"),
+        ({"shots": "999"}, "fewer than 999 shots"),
         ({"metric": "acc"}, "there is no metric 'acc'"),
         ({"metric": "rouge_l"}, "rouge_l is of texts that a model writes"),
         ({"rate": "0"}, "cannot be run"),

@@ -124,7 +124,8 @@ def test_another_model_than_was_tuned_is_refused(toy, encoder, tiny_encoder, one
 
 
 def test_half_a_truth_is_read_too(toy, tmp_path):
-    lines = list(csv.reader((toy.truth / "transfers.csv").open()))
+    with (toy.truth / "transfers.csv").open() as file:
+        lines = list(csv.reader(file))
     part = [lines[0], *[line for line in lines[1:] if line[2] == "0" or line[0] in ("none", "echo")]]
     (tmp_path / "part.csv").write_text("\n".join(",".join(line) for line in part) + "\n")
     found, _ = read_truth(tmp_path / "part.csv", tmp_path)

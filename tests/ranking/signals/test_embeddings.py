@@ -85,6 +85,6 @@ def test_what_needs_transfers_or_their_vectors_says_so(question, vectors, name, 
         signal_named(name).read(replace(question, vectors={"text": replace(vectors, pivots=None)}))
 
 
-def test_every_learner_has_its_six():
-    assert all(len(signals_of(learner)) == 6 for learner in LEARNERS)
+def test_every_learner_has_its_seven():
+    assert all(len(signals_of(learner)) == 7 for learner in LEARNERS)
     assert {signal.name for signal in signals_of("tuned:lora")} >= {"tuned:lora", "tuned:lora+pivots"}

@@ -42,7 +42,7 @@ def test_the_prior_is_that_of_history(question, transfers):
 
 
 def test_transfers_are_lined_up_with_the_sources_asked_about(question, transfers):
-    turned = replace(question, sources=(Source("new"), *question.sources[::-1]))
+    turned = replace(question, sources=(Source("new"), *question.sources[::-1]), vectors={})
     np.testing.assert_allclose(turned.measured.scores[1:], transfers.scores[::-1])
     assert np.isnan(turned.measured.scores[0]).all()
     np.testing.assert_allclose(signal_named("prior").read(turned)[1:], source_prior(transfers, "target")[::-1])
@@ -54,7 +54,7 @@ def test_size_is_a_logarithm_of_rows_said_or_counted(question):
     scores = signal_named("size").read(replace(question, sources=sources))
     np.testing.assert_allclose(scores, [np.log(1000), np.log(12), np.nan])
     with pytest.raises(DataError, match="rows were counted"):
-        signal_named("size").read(replace(question, sources=(Source("unseen"),)))
+        signal_named("size").read(replace(question, sources=(Source("unseen"),), vectors={}))
 
 
 def test_random_hangs_on_target_and_seed_alone(question):

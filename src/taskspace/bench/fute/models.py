@@ -10,7 +10,7 @@ import numpy as np
 
 from taskspace._extras import require
 from taskspace._files import replacing
-from taskspace.bench.transfer.running import model_file, tuned_source
+from taskspace.bench.transfer.weights import model_file, tuned_source
 from taskspace.errors import DataError
 from taskspace.labels import Answers
 from taskspace.task import Task

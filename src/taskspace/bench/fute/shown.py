@@ -16,8 +16,9 @@ _NAMES = {
     "above_prior": "NDCG above the prior", "above_chance": "NDCG above chance", "mrr": "MRR",
     "mrr_chance": "MRR by chance", "kin_mrr": "MRR of kin", "kin_chance": "by chance", "data_mrr": "MRR of own data",
     "data_chance": "by chance ", "soft_mrr": "MRR, soft answers", "hard_mrr": "MRR, hard answers",
-    "embed_ms": "embed, ms", "vectors_mb": "vectors, MB", "atlas_mb": "atlas, MB", "rank_first_s": "first ranking, s",
-    "rank_again_s": "again, s", "family_first": "family first", "family_chance": "by chance  ",
+    "embed_ms": "embed, ms a model", "vectors_mb": "vectors, MB", "atlas_mb": "atlas, MB",
+    "rank_first_s": "first ranking, s", "rank_again_s": "again, s",
+    "family_first": "family first", "family_chance": "by chance  ",
 }  # fmt: skip
 """Two columns may read alike, but not be called alike."""
 
@@ -38,7 +39,7 @@ def _cell(row: Row, name: str) -> Value:
     value, low, high = (row.get(each) for each in (name, f"{name}_low", f"{name}_high"))
     if not isinstance(value, float):
         return value
-    digits = _DIGITS.get(name, 3)
+    digits = 0 if low is None and value.is_integer() else _DIGITS.get(name, 3)
     if low is None or high is None or "chance" in row.values():
         return f"{value:.{digits}f}"
     return f"{value:.{digits}f} [{float(low):.{digits}f}, {float(high):.{digits}f}]"

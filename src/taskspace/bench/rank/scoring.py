@@ -48,7 +48,13 @@ class Entry:
 
     def mean(self, metric: str = MAIN) -> Interval:
         """Over targets, with its 95 % interval."""
-        return bootstrap(self.values[metric])
+        if metric not in self._means:
+            self._means[metric] = bootstrap(self.values[metric])
+        return self._means[metric]
+
+    @cached_property
+    def _means(self) -> dict[str, Interval]:
+        return {}
 
     def over(self, other: Entry, metric: str = MAIN) -> Interval:
         """How far this is ahead of another: the mean of the paired differences, with its interval."""
@@ -134,7 +140,7 @@ class Judge:
 
 def _chance(metric: Metric, worth: NDArray[np.float64]) -> float:
     """Exact where it can be; else of fewer orders the more candidates there are, since each then tells more."""
-    draws = max(50, 20_000 // len(worth))
+    draws = min(500, max(50, 20_000 // len(worth)))
     return chance_level(metric.function, worth, draws=draws, **metric.settings).mean
 
 

@@ -107,8 +107,8 @@ def tables(rows: Sequence[Row], judge: Judge | None) -> dict[str, list[Row]]:
 PART = Part(
     "tasks",
     "Tasks beyond classification",
-    "Each task in another form, from rows that are not shown, looks for its own data set in classes among all: `mrr` "
-    "is the mean of 1/rank, `family first` how often the nearest is of its family. `text` reads no labels: what it "
+    "Each task in another form, from rows that are not shown, looks for its own data set in classes among all: *MRR* "
+    "is the mean of 1/rank, *family first* how often the nearest is of its family. `text` reads no labels: what it "
     "finds, the subject alone tells.",
     measure,
     tables,

@@ -85,7 +85,7 @@ def tables(rows: Sequence[Row], judge: Judge | None) -> dict[str, list[Row]]:
 PART = Part(
     "pools",
     "Other pools",
-    "`response` on tasks of single texts. `mrr`: a TF-IDF model that saw none of the rows shown answers the pool and "
+    "`response` on tasks of single texts. *MRR*: a TF-IDF model that saw none of the rows shown answers the pool and "
     "looks for its own data set; NDCG and regret: sources ordered as data sets (DTE-DTE), against the truth.",
     measure,
     tables,
