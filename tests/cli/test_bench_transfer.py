@@ -179,7 +179,7 @@ def nobody_left(group):
 @pytest.mark.slow
 def test_ctrl_c_stops_all_workers_and_the_same_command_goes_on(place, taskspace):
     """Long runs, so that there is something to stop; the signal goes to the whole group, as a terminal sends it."""
-    long = words(epochs="400", targets="trip")
+    long = words(epochs="200", targets="trip")
     command = [sys.executable, "-m", "taskspace", "bench", "transfer", *long, "--workers", "2"]
     running = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
