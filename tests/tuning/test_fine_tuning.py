@@ -66,8 +66,8 @@ def test_a_related_source_beats_none(encoder, make_text):
         labels = [("praise", "blame")[i % 2] for i in range(count)]
         return Task([make_text(rng, label, "weather") for label in labels], [themes[label] for label in labels])
 
-    few, test = FineTuning(epochs=4, rate=2e-3, head_rate=2e-2, batch=4), rows(100, "test", ("up", "down"))
-    source = fine_tune(encoder, rows(128, "source", ("good", "bad")), QUICK, seed=0).state()
+    few, test = FineTuning(epochs=4, rate=2e-3, head_rate=2e-2, batch=4), rows(64, "test", ("up", "down"))
+    source = fine_tune(encoder, rows(96, "source", ("good", "bad")), QUICK, seed=0).state()
     gains = []
     for seed in range(3):
         target = rows(8, seed, ("up", "down"))

@@ -38,6 +38,7 @@ def test_perfect_is_surely_better_and_reversed_surely_worse(judge, scores):
     assert "Surely better than chance: `response` MTE-DTE; surely worse: `text` DTE-DTE." in said
     assert any(line.startswith("Surely better than the target-blind prior: `response` MTE-DTE") for line in said)
     assert "Surely better than `text`: `response` MTE-DTE." in said
+    assert said[-2].startswith("Among sources of the target's own kind of input, 6.0 on average: highest NDCG: `resp")
     assert said[-1].startswith("On the 2 cross-domain targets, too few to tell ways apart: highest NDCG: `response`")
 
 

@@ -89,6 +89,11 @@ def test_pools_and_surrogates_are_told_apart(done, make_study, truth):
     pools = PARTS["pools"].tables(read_rows(measured(done.folder, "pools")), None)["pools"]
     assert [row["axis"] for row in pools] == ["size"] * 2 + ["domain"] * 4 + ["overlap"] * 3
     assert {row["models"] for row in pools} == {5}  # those of single texts
+    write_report(done.folder, Transfers.read(truth), figure=False)
+    judged = read_rows(done.folder / "tables" / "pools.csv")
+    assert [row["mrr"] for row in judged] == [*(row["mrr"] for row in pools), None, None]
+    assert [row["axis"] for row in judged[-2:]] == ["prior", "chance"]
+    assert {row["targets"] for row in judged} == {2}
     rows = PARTS["surrogates"].tables(read_rows(measured(done.folder, "surrogates")), None)["surrogates"]
     assert [row["kind"] for row in rows] == ["encoder"] * 3 + ["encoder-decoder"] * 2
     assert again(make_study, done, "pools", "surrogates")[0] == []

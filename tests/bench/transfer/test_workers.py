@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import threading
 import time
 
 import pytest
 
-from taskspace.bench.transfer import Records, measure_together
+from taskspace.bench.transfer import Records, measure_together, measure_transfers
 from taskspace.errors import SettingError
+from taskspace.surrogates import load_surrogate
 
 
 def kill_one(killed):
@@ -22,6 +24,7 @@ def kill_one(killed):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_told_and_the_next_call_does_the_rest(whole, plan, data, encoder, tmp_path):
     killed, told = [], []
     hunter = threading.Thread(target=kill_one, args=(killed,))
@@ -35,7 +38,7 @@ def test_a_killed_worker_is_told_and_the_next_call_does_the_rest(whole, plan, da
     assert 0 < len(half) < len(whole.scores)
     assert half.items() <= whole.scores.items()
     assert len((tmp_path / "transfers.csv").read_text().splitlines()) == 1 + len(half)
-    assert measure_together(plan, data, encoder, tmp_path, workers=1, tell=told.append) == []
+    measure_transfers(plan, data, encoder, tmp_path, tell=told.append)
     assert {run.cell: run.score for run in Records(tmp_path / "runs.db").runs()} == whole.scores
     assert f"14 runs, {len(half)} of them done" in " ".join(told)
     assert multiprocessing.active_children() == []
@@ -43,10 +46,6 @@ def test_a_killed_worker_is_told_and_the_next_call_does_the_rest(whole, plan, da
 
 def test_a_worker_that_gives_up_says_why(plan, data, tiny_encoder, tmp_path):
     """The model is there when the plan is checked, and gone when it is loaded."""
-    import shutil
-
-    from taskspace.surrogates import load_surrogate
-
     surrogate = load_surrogate(shutil.copytree(tiny_encoder, tmp_path / "model"), cache=False)
     assert surrogate.fingerprint  # read now
     (tmp_path / "model" / "model.safetensors").unlink()

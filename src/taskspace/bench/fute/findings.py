@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taskspace.bench.fute.judging import CHANCE, CROSS_DOMAIN, PRIOR
+from taskspace.bench.fute.judging import CHANCE, CROSS_DOMAIN, IN_CLASS, PRIOR
 from taskspace.bench.fute.parts.pairings import BY, DTE, MTE, ORIGINAL
 from taskspace.ranking.metrics import bootstrap, paired
 
@@ -28,17 +28,22 @@ def findings(rows: Sequence[Row], judge: Judge) -> list[str]:
 
     "Surely" is a 95 % bootstrap interval of the difference, paired over targets, that leaves out 0.
     """
-    marks = {way: found for way, found in judge.marks(rows, BY).items() if found}
+    marks = _found(judge.marks(rows, BY))
     if not marks:
         return ["No target has two sources that were both measured and embedded."]
-    said = [_size(marks, judge), _best(marks)]
-    bases = {"chance": CHANCE, "the target-blind prior": PRIOR, "`text`": _TEXT}
-    said += [_surely(marks, name, base) for name, base in bases.items() if base in marks]
-    learners = dict.fromkeys(str(way[0]) for way in marks if len(way) > 1)
-    for learner in learners:
+    said = [_size(marks, judge), _best(marks), *_all_surely(marks)]
+    for learner in dict.fromkeys(str(way[0]) for way in marks if len(way) > 1):
         said += _differences(marks, learner)
-    said += _cross_domain(judge, rows)
-    return said
+    return [*said, *_in_class(judge, rows), *_cross_domain(judge, rows)]
+
+
+def _found(marks: Mapping[Way, Marks]) -> dict[Way, Marks]:
+    return {way: targets for way, targets in marks.items() if targets}
+
+
+def _all_surely(marks: Mapping[Way, Marks]) -> list[str]:
+    bases = {"chance": CHANCE, "the target-blind prior": PRIOR, "`text`": _TEXT}
+    return [_surely(marks, name, base) for name, base in bases.items() if base in marks]
 
 
 def _size(marks: Mapping[Way, Marks], judge: Judge) -> str:
@@ -80,13 +85,26 @@ def _differences(marks: Mapping[Way, Marks], learner: str) -> list[str]:
     return said
 
 
+def _in_class(judge: Judge, rows: Sequence[Row]) -> list[str]:
+    marks = _found(judge.marks(rows, BY, candidates=IN_CLASS))
+    if not marks:
+        return []
+    sources = np.mean([found["sources"] for found in marks[CHANCE].values()])
+    opening = f"Among sources of the target's own kind of input, {sources:.1f} on average: "
+    return [opening + _small(" ".join([_best(marks), *_all_surely(marks)]))]
+
+
 def _cross_domain(judge: Judge, rows: Sequence[Row]) -> list[str]:
-    marks = {way: found for way, found in judge.marks(rows, BY, of=CROSS_DOMAIN).items() if found}
+    marks = _found(judge.marks(rows, BY, of=CROSS_DOMAIN))
     if not marks:
         return []
     count = len(marks[CHANCE])
     warning = ", too few to tell ways apart" if count < _FEW else ""
-    return [f"On the {_counted(count, 'cross-domain target')}{warning}: {_best(marks)[0].lower()}{_best(marks)[1:]}"]
+    return [f"On the {_counted(count, 'cross-domain target')}{warning}: {_small(_best(marks))}"]
+
+
+def _small(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _verdict(found: Interval) -> str:

@@ -73,11 +73,7 @@ def kin_beside_transfers(rows: Sequence[Row], judge: Judge | None, by: Sequence[
     """
     kin = {tuple(row[name] for name in by): row for row in kin_table(rows, by)}
     judged = {} if judge is None else {tuple(row[name] for name in by): row for row in judge.table(rows, by)}
-    shown = [name for row in list(judged.values())[:1] for name in row if name not in by]
-    return [
-        {**dict(zip(by, key, strict=True)), **kin.get(key, {}), **{n: judged[key][n] for n in shown if key in judged}}
-        for key in dict.fromkeys((*kin, *judged))
-    ]
+    return [{**kin.get(way, {}), **judged.get(way, {})} for way in dict.fromkeys((*kin, *judged))]
 
 
 def kin_table(rows: Iterable[Row], by: Sequence[str]) -> list[Row]:
