@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from taskspace.bench.fute import write_report
 from taskspace.bench.fute.parts import PARTS
 from taskspace.bench.fute.parts.pairings import DTE, MTE, ORIGINAL
 from taskspace.bench.fute.records import read_rows
-from taskspace.bench.fute.report import fill
+from taskspace.bench.fute.report import MISSING, fill
 from taskspace.bench.fute.running import measured, run_study
 from taskspace.errors import DataError, SettingError
 from taskspace.ranking.history import Transfers
@@ -141,10 +142,18 @@ def test_a_page_is_filled_block_by_block(tmp_path, one_sentence):
     assert page.read_text() == wanted
     fill(page, {"pools": "| a |\n", "scale": "| b |\n"})
     assert page.read_text() == wanted
-    with pytest.raises(DataError, match="asks for a table 'scale'") as caught:
+    fill(page, {"pools": "| a |\n"})
+    assert page.read_text() == wanted.replace("| b |\n", MISSING)
+    page.write_text("<!-- fute: pool -->\n<!-- /fute -->\n")
+    with pytest.raises(DataError, match="did you mean 'pools'") as caught:
         fill(page, {"pools": "| c |\n"})
     assert one_sentence(caught.value)
-    assert page.read_text() == wanted
+
+
+@pytest.mark.parametrize("part", list(PARTS))
+def test_the_docs_show_every_table(part):
+    page = (Path(__file__).parents[3] / "docs" / "fute.md").read_text(encoding="utf-8")
+    assert all(f"<!-- fute: {name} -->" in page for name in PARTS[part].made)
 
 
 def test_a_plan_is_checked_at_once(make_study, one_sentence):

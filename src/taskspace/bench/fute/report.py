@@ -13,7 +13,7 @@ from taskspace.bench.fute.parts import PARTS
 from taskspace.bench.fute.records import read_rows
 from taskspace.bench.fute.running import measured, read_settings
 from taskspace.bench.fute.shown import for_reading
-from taskspace.errors import DataError
+from taskspace.errors import DataError, did_you_mean
 from taskspace.prompting.study.figures import write_png
 from taskspace.prompting.study.rows import to_csv
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from taskspace.ranking.history import Transfers
 
 REPORT, FIGURE = "report.md", "pairings.png"
+FINDINGS = "findings"
+MISSING = "*Not measured yet.*\n"
+"""What stands on a page for a table that there is not yet."""
+
 _PANELS = {
     "all sources": "pairings", "in class": "pairings_in_class", "cross-domain targets": "pairings_cross_domain",
 }  # fmt: skip
@@ -35,9 +39,10 @@ def write_report(folder: Path, truth: Transfers | None, *, page: Path | None = N
     """Write ``tables/*.csv``, ``report.md`` and a figure of what ``folder`` has measured so far.
 
     ``page`` is a Markdown page of yours: what stands between ``<!-- fute: NAME -->`` and ``<!-- /fute -->`` is
-    replaced by the table of that name, or by the sentences for the name ``findings``.
+    replaced by the table of that name (:data:`MISSING` where it is not measured), or by the sentences for the name
+    ``findings``.
 
-    Raises :class:`DataError` where nothing is measured, or the page asks for a table that there is not.
+    Raises :class:`DataError` where nothing is measured, or the page asks for a table that no part makes.
     """
     settings = read_settings(folder)
     judge = None if truth is None else Judge.of(truth, settings["pairs"], settings["cross_domain"])
@@ -47,7 +52,7 @@ def write_report(folder: Path, truth: Transfers | None, *, page: Path | None = N
     tables = {name: PARTS[name].tables(found, judge) for name, found in rows.items()}
     blocks = {name: for_reading(table) for found in tables.values() for name, table in found.items() if table}
     if judge is not None and "pairings" in rows:
-        blocks["findings"] = "".join(f"* {said}\n" for said in findings(rows["pairings"], judge))
+        blocks[FINDINGS] = "".join(f"* {said}\n" for said in findings(rows["pairings"], judge))
     for name, table in [each for found in tables.values() for each in found.items() if each[1]]:
         _write(folder / "tables" / f"{name}.csv", to_csv(table))
     drawn = figure and bool(tables.get("pairings"))
@@ -61,18 +66,18 @@ def write_report(folder: Path, truth: Transfers | None, *, page: Path | None = N
 
 
 def fill(page: Path, blocks: Mapping[str, str]) -> None:
-    """Put the blocks into a page; a page that asks for none is left as it is."""
+    """Put the blocks into a page; raises :class:`DataError` for one that asks for a table that no part makes."""
     text = page.read_text(encoding="utf-8")
-    asked = [match["name"] for match in _BLOCK.finditer(text)]
-    absent = next((name for name in asked if name not in blocks), None)
-    if absent is not None:
-        raise DataError(f"{page} asks for a table {absent!r}, which was not measured; there is {', '.join(blocks)}")
-    _write(page, _BLOCK.sub(lambda match: f"{match[1]}{blocks[match['name']]}{match[3]}", text))
+    known = {FINDINGS, *(name for part in PARTS.values() for name in part.made)}
+    odd = next((match["name"] for match in _BLOCK.finditer(text) if match["name"] not in known), None)
+    if odd is not None:
+        raise DataError(f"{page} asks for a table {odd!r}, which no part makes{did_you_mean(odd, known)}")
+    _write(page, _BLOCK.sub(lambda match: f"{match[1]}{blocks.get(match['name'], MISSING)}{match[3]}", text))
 
 
 def _page(tables: Mapping[str, Mapping[str, list[Row]]], blocks: Mapping[str, str], drawn: bool) -> str:
     lines = ["# Task embeddings across models and data sets: what this study shows", ""]
-    lines += [blocks["findings"]] if "findings" in blocks else []
+    lines += [blocks[FINDINGS]] if FINDINGS in blocks else []
     for part, found in tables.items():
         lines += [f"## {PARTS[part].title}", "", PARTS[part].reading, ""]
         lines += [f"![NDCG of every learner and pairing](figures/{FIGURE})", ""] if drawn and part == "pairings" else []

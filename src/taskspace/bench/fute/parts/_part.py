@@ -22,7 +22,8 @@ class Part:
     """``measure`` yields the rows of one setting after the other, but those that ``kept`` has already.
 
     ``tables`` makes tables by name of all rows, fast and without any model, so that they can be made anew when more
-    of the truth is known; without a judge what hangs on the truth is left out.  ``title`` and ``reading`` head them.
+    of the truth is known; without a judge what hangs on the truth is left out.  ``made`` names them all, ``title`` and
+    ``reading`` head them.
     """
 
     name: str
@@ -30,3 +31,4 @@ class Part:
     reading: str
     measure: Measure
     tables: Tables
+    made: tuple[str, ...]

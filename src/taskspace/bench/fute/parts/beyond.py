@@ -112,4 +112,5 @@ PART = Part(
     "finds, the subject alone tells.",
     measure,
     tables,
+    ("tasks",),
 )

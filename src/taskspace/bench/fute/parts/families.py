@@ -26,6 +26,8 @@ _BY = ("family",)
 
 def measure(study: Study, kept: Kept) -> Iterator[tuple[str, list[Row]]]:
     """Similarities of the targets to models of each family, over the study's own pool."""
+    if study.kinds is not None:
+        yield "kinds", _cited(study)
     space = study.space("response")
     for family in (TUNED, *FAMILIES):
         rows = kept.get(family, ())
@@ -33,8 +35,6 @@ def measure(study: Study, kept: Kept) -> Iterator[tuple[str, list[Row]]]:
             continue
         models = study.source_models(space) if family == TUNED else _fitted(study, space, family)
         yield family, similarities(study.targets(space), models, {"setting": family, "family": family})
-    if study.kinds is not None:
-        yield "kinds", _cited(study)
 
 
 def _fitted(study: Study, space: Space, family: str) -> dict[str, TaskEmbedding]:
@@ -87,4 +87,5 @@ PART = Part(
     "is that of the tuned transformers, so the question is whether a model's family hides its task.",
     measure,
     tables,
+    ("families", "families_kin"),
 )

@@ -83,4 +83,5 @@ PART = Part(
     "data set; *DTE-DTE*: both are data sets; *original*: as in the paper that the learner comes from.",
     measure,
     tables,
+    ("pairings", "pairings_in_class", "pairings_cross_domain", "pairings_centred", "pairings_rrf"),
 )

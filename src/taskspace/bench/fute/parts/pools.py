@@ -89,4 +89,5 @@ PART = Part(
     "looks for its own data set; NDCG and regret: sources ordered as data sets (DTE-DTE), against the truth.",
     measure,
     tables,
+    ("pools",),
 )

@@ -151,4 +151,5 @@ PART = Part(
     "of a model's own data set among all. *Embed* is from a model's rows to the atlas; times are of the processor.",
     measure,
     tables,
+    ("scale",),
 )

@@ -75,4 +75,5 @@ PART = Part(
     "more than a million weights; one has learned for a few minutes to restore masked words of the unlabelled texts.",
     measure,
     tables,
+    ("surrogates",),
 )
