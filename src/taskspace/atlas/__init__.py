@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from taskspace.atlas._atlas import Atlas
 from taskspace.atlas._values import Entry, Transfer
+from taskspace.atlas.matrix import Matrix
 
-__all__ = ["Atlas", "Entry", "Transfer"]
+__all__ = ["Atlas", "Entry", "Matrix", "Transfer"]

@@ -14,7 +14,7 @@ from taskspace.atlas._running import runnable
 from taskspace.atlas._store import Store
 from taskspace.atlas._values import Entry, Transfer
 from taskspace.atlas.export import write_parquet
-from taskspace.atlas.matrix import Shelf, cosines_with
+from taskspace.atlas.matrix import Matrix, Shelf, cosines_with
 from taskspace.embedding import KINDS, Kind, SpaceId, TaskEmbedding
 from taskspace.errors import AtlasError, SettingError, did_you_mean
 from taskspace.ranking import Ranking, order
@@ -137,6 +137,26 @@ class Atlas:
                 for place, name, what, content, added, provenance, dims in found
                 if place in places
             ]
+
+    def entry(self, name: str, *, space: SpaceId | str | None = None) -> Entry:
+        """What is stored of one embedding besides its numbers; raises :class:`UnknownName` when there is none."""
+        with self._store.reading() as connection:
+            key, row = locate(connection, self.path, name, space)
+            found = connection.execute(
+                "SELECT kind, content, added, provenance, length(vector) / 4 FROM embeddings WHERE id = ?", (key,)
+            ).fetchone()
+        kind, content, added, provenance, dims = found
+        return Entry(name, kind, row.identity.fingerprint, content, added, json.loads(provenance), dims)
+
+    def matrix(self, space: SpaceId | str | None = None) -> Matrix:
+        """All vectors of one space beside their rows, oldest first; kept until something changes there."""
+        with self._store.reading() as connection:
+            return self._shelf.matrix(connection, one_space(connection, self.path, space))
+
+    def generation(self, space: SpaceId | str | None = None) -> str:
+        """Names one state of a space's embeddings: another one after any write there."""
+        with self._store.reading() as connection:
+            return one_space(connection, self.path, space).generation
 
     def has(self, content: str, kind: Kind, *, space: SpaceId | str) -> bool:
         """Whether what has this content fingerprint is already embedded there."""

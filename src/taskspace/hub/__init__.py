@@ -1,0 +1,1 @@
+"""An atlas as a Hub data set repository, and back."""

@@ -1,0 +1,1 @@
+"""Figures of an atlas: the map, similarities, the dendrogram, a ranking with its intervals."""

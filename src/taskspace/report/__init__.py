@@ -1,0 +1,1 @@
+"""One page about a target that a person can send to a colleague."""
