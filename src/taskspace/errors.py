@@ -7,6 +7,7 @@
     ├── SpaceMismatch         two embeddings that live in different spaces
     ├── EmbeddingError        a vector that cannot be made, saved or read back
     ├── PromptError           a soft prompt or prompt vector that cannot be read, or does not fit
+    ├── WeightsError          a checkpoint, adapter or task vector that cannot be read, or does not fit
     ├── AtlasError            a store that cannot be opened, read or written
     │   └── UnknownName       a name that is not in the atlas
     ├── MissingExtra          an optional package that is not installed
@@ -50,6 +51,10 @@ class EmbeddingError(TaskspaceError):
 
 class PromptError(TaskspaceError):
     """A soft prompt or prompt vector that cannot be read, written, or put with another one or on a model."""
+
+
+class WeightsError(TaskspaceError):
+    """A checkpoint, adapter or task vector that cannot be read or written, or does not fit another one."""
 
 
 class AtlasError(TaskspaceError):

@@ -1,0 +1,48 @@
+"""Several vectors into one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from taskspace.errors import SettingError
+from taskspace.merging._vector import TaskVector, joined_base, summed
+from taskspace.merging.coefficients import coefficients
+from taskspace.merging.methods import Inputs, Merged, method_named
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def merge(
+    vectors: Sequence[TaskVector],
+    method: str = "sum",
+    weights: str | Sequence[float] = "equal",
+    *,
+    scale: float = 1.0,
+    **options: Any,
+) -> TaskVector:
+    """``scale`` times the merged vector; nothing is computed before it is applied, saved or measured.
+
+    ``weights`` is one number each, or a rule: ``equal`` (1 each) or ``norm`` (MetaGPT).  In ``sum``, ``magnitude``,
+    ``dare``, ``tsv`` and ``iso`` a common factor of the weights makes the result larger; in ``mean``, ``ties``,
+    ``dare_ties`` and ``lore`` it is lost, so [2, 1] and [10, 5] are one.  ``lerp`` and ``slerp`` go by ``alpha`` alone.
+
+    Raises :class:`SettingError` for an unknown method, rule or option, and :class:`WeightsError` where the vectors were
+    taken from different bases or models.
+    """
+    if not vectors:
+        raise SettingError("no vector was given to merge; give at least one")
+    by = method_named(method, **options)
+    counted = coefficients(vectors, weights)
+    inputs = Inputs(tuple(vector.carrier for vector in vectors), counted)
+    inputs.layout  # noqa: B018  # raises now where shapes differ
+    told: dict[str, float] = {}
+    for vector, weight in zip(vectors, counted, strict=True):
+        for task, own in vector.weights.items():
+            told[task] = told.get(task, 0.0) + weight * own
+    about = {"method": method, "options": options, "weights": list(counted), "scale": scale}
+    merged = TaskVector(Merged(inputs, by), told, joined_base(vectors), {"merge": about})
+    if scale == 1:
+        return merged
+    scaled = summed([merged], [scale])
+    return TaskVector(scaled.carrier, scaled.weights, scaled.base, merged.provenance)

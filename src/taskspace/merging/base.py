@@ -1,0 +1,57 @@
+"""The base that a vector was taken from, so that it is added to no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from taskspace.errors import WeightsError
+from taskspace.merging.checkpoint import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from taskspace.merging.checkpoint import Weights
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base by its ``name`` and a digest of each tensor that matters; an adapter may know the name only."""
+
+    name: str
+    digests: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @classmethod
+    def of(cls, weights: Weights, names: Iterable[str]) -> Base:
+        """Names are those of the tensors that a vector changes."""
+        return cls(weights.name, {name: digest(weights, name) for name in names})
+
+    def joined(self, other: Base | None) -> Base:
+        """The base of a sum; raises :class:`WeightsError` where these are two."""
+        if other is None:
+            return self
+        both = self.digests.keys() & other.digests.keys()
+        differing = sorted(name for name in both if self.digests[name] != other.digests[name])
+        if differing:
+            more = f" and {len(differing) - 1} others" if len(differing) > 1 else ""
+            raise WeightsError(
+                f"these vectors were taken from different bases ({self.name} and {other.name} differ in"
+                f" {differing[0]!r}{more}); combine differences from one base"
+            )
+        if not both and self.name != other.name:
+            raise WeightsError(
+                f"these vectors were taken from {self.name} and {other.name}; combine differences from one base"
+            )
+        return Base(self.name, {**other.digests, **self.digests})
+
+    def require(self, weights: Weights) -> None:
+        """Raise :class:`WeightsError` where ``weights`` are not those that the vector was taken from."""
+        for name, known in self.digests.items():
+            if name in weights.layout and digest(weights, name) != known:
+                raise WeightsError(
+                    f"{name!r} of {weights.name} is not that of {self.name}, which the vector was taken from; give the"
+                    " same base"
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "digests": dict(self.digests)}

@@ -1,0 +1,28 @@
+"""A vector that is in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from taskspace.merging.checkpoint import InMemory, Layout
+    from taskspace.merging.window import Window
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Differences by name, as they are."""
+
+    tensors: InMemory
+
+    whole = False
+
+    @property
+    def layout(self) -> Layout:
+        return self.tensors.layout
+
+    def block(self, window: Window) -> NDArray[Any]:
+        return window.of(self.tensors)

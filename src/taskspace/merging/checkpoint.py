@@ -1,0 +1,177 @@
+"""A checkpoint on disk or in memory, read a stretch at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
+
+import numpy as np
+
+from taskspace.errors import WeightsError
+from taskspace.merging.numbers import FLOATING, OTHER, Spec, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+Layout: TypeAlias = "Mapping[str, Spec]"
+
+INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+_SAMPLES, _SAMPLE = 16, 64
+"""Stretches of a tensor that its digest sees, and the bytes of each."""
+
+
+class Weights(Protocol):
+    """Named tensors that are read when they are asked for."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def layout(self) -> Layout: ...
+
+    def stored(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        """Numbers ``start`` to ``stop`` of the flattened tensor, as they are stored."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Place:
+    spec: Spec
+    file: Path
+    offset: int
+
+
+@final
+class Checkpoint:
+    """Safetensors files: one, or a folder of one or several with an index.  Nothing is kept open or in memory.
+
+    Raises :class:`WeightsError` where there is none, or what is there is not whole.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._places = {name: place for file in _files(self.path) for name, place in _header(file).items()}
+        self.layout: Layout = {name: place.spec for name, place in self._places.items()}
+
+    def __repr__(self) -> str:
+        return f"Checkpoint({str(self.path)!r}, {len(self.layout)} tensors)"
+
+    @property
+    def name(self) -> str:
+        return self.path.stem if self.path.suffix == ".safetensors" else self.path.name
+
+    def stored(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        place = self._places[name]
+        dtype = place.spec.stored
+        try:
+            found = np.fromfile(place.file, dtype, stop - start, offset=place.offset + start * dtype.itemsize)
+        except OSError as error:
+            raise WeightsError(f"{place.file} cannot be read ({error.strerror}); check it, and run again") from error
+        if len(found) != stop - start:
+            raise WeightsError(f"{place.file} became shorter while it was read; copy it again")
+        return found
+
+
+@final
+class InMemory:
+    """Arrays by name; float16, float32, float64, integers and booleans."""
+
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str = "in memory") -> None:
+        self.name = name
+        self._tensors = {key: np.ascontiguousarray(values) for key, values in tensors.items()}
+        self.layout: Layout = {key: Spec(_named(key, v.dtype), v.shape) for key, v in self._tensors.items()}
+
+    def stored(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        return self._tensors[name].reshape(-1)[start:stop]
+
+
+def opened(weights: str | Path | Mapping[str, NDArray[Any]] | Weights) -> Weights:
+    """A path, arrays by name, or what is opened already."""
+    if isinstance(weights, (str, Path)):
+        return Checkpoint(weights)
+    return weights if isinstance(weights, (Checkpoint, InMemory)) or hasattr(weights, "layout") else InMemory(weights)  # pyright: ignore[reportArgumentType, reportReturnType]  # what has no layout is a mapping
+
+
+def whole(weights: Weights, name: str) -> NDArray[Any]:
+    """One tensor in its shape, decoded where it is a floating one."""
+    spec = weights.layout[name]
+    stored = weights.stored(name, 0, spec.size)
+    return (decode(stored, spec.dtype) if spec.floating else stored).reshape(spec.shape)
+
+
+def digest(weights: Weights, name: str) -> str:
+    """Names a tensor by its layout and a sample of its bytes: equal for equal tensors, in every file layout."""
+    spec = weights.layout[name]
+    size = max(_SAMPLE // spec.stored.itemsize, 1)
+    starts = sorted({int(at) for at in np.linspace(0, max(spec.size - size, 0), _SAMPLES)})
+    seen = b"".join(weights.stored(name, at, min(at + size, spec.size)).tobytes() for at in starts)
+    return hashlib.sha256(f"{spec}".encode() + seen).hexdigest()[:16]
+
+
+def _files(path: Path) -> Sequence[Path]:
+    if path.is_file():
+        return [path]
+    if (path / SINGLE).is_file():
+        return [path / SINGLE]
+    if (path / INDEX).is_file():
+        return _indexed(path / INDEX)
+    if not path.exists():
+        raise WeightsError(f"there is no checkpoint at {path}; check the path")
+    pickled = sorted(file.name for file in path.glob("*.bin"))
+    if pickled:
+        raise WeightsError(f"{path} holds {pickled[0]}, which is pickled; save the model again as safetensors")
+    raise WeightsError(f"{path} holds neither {SINGLE} nor {INDEX}; give the folder of a saved model, or its file")
+
+
+def _indexed(index: Path) -> list[Path]:
+    try:
+        names: set[str] = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{index} is no index of shards ({type(error).__name__}); save the model again") from error
+    if odd := sorted(name for name in names if Path(name).name != name):
+        raise WeightsError(f"{index} names {odd[0]!r}, which is not a file beside it; save the model again")
+    if lost := sorted(name for name in names if not (index.parent / name).is_file()):
+        raise WeightsError(f"{index} names {lost[0]!r}, which is not there; copy the whole folder")
+    return [index.parent / name for name in sorted(names)]
+
+
+def _header(file: Path) -> dict[str, _Place]:
+    """Where each tensor lies; see the safetensors format: a length, that many bytes of JSON, the numbers."""
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            size = file.stat().st_size
+            said = json.loads(opened.read(length)) if 8 + length <= size else None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file} is not a readable safetensors file ({error}); save the model again") from error
+    if not isinstance(said, dict):
+        raise WeightsError(f"{file} is not a whole safetensors file; copy or save it again")
+    try:
+        tensors = {name: about for name, about in said.items() if name != "__metadata__"}
+        return {name: _place(file, 8 + length, size, name, about) for name, about in tensors.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"the header of {file} is damaged ({type(error).__name__}); save the model again") from error
+
+
+def _place(file: Path, start: int, size: int, name: str, about: Mapping[str, Any]) -> _Place:
+    spec = Spec(str(about["dtype"]), tuple(int(n) for n in about["shape"]))
+    if spec.dtype not in FLOATING and spec.dtype not in OTHER:
+        raise WeightsError(f"{name!r} of {file} is stored as {spec.dtype}; save the model in F32, F16 or BF16")
+    begin, end = (int(n) for n in about["data_offsets"])
+    if end - begin != spec.nbytes:
+        raise WeightsError(f"{name!r} of {file} is {spec}, and has {end - begin} bytes; save the model again")
+    if start + end > size:
+        raise WeightsError(f"{file} ends after {size:,} bytes, within {name!r}; it was cut short, so copy it again")
+    return _Place(spec, file, start + begin)
+
+
+def _named(key: str, dtype: np.dtype[Any]) -> str:
+    for name, stored in (FLOATING | OTHER).items():
+        if np.dtype(stored) == dtype and name != "BF16":
+            return name
+    raise WeightsError(f"{key!r} holds {dtype}; give float16, float32, float64, integers or booleans")

@@ -1,0 +1,8 @@
+"""How vectors become one: a short table of names, each a frozen value that holds its options."""
+
+from __future__ import annotations
+
+from taskspace.merging.methods._method import Combine, Inputs, Merged, Method
+from taskspace.merging.methods._table import METHODS, method_named
+
+__all__ = ["METHODS", "Combine", "Inputs", "Merged", "Method", "method_named"]

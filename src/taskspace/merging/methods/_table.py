@@ -1,0 +1,47 @@
+"""Methods by name; nothing is imported before it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from taskspace.errors import SettingError, did_you_mean
+
+if TYPE_CHECKING:
+    from taskspace.merging.methods._method import Method
+
+METHODS = {
+    "sum": "sums:Sum",
+    "mean": "sums:Mean",
+    "lerp": "interpolation:Lerp",
+    "slerp": "interpolation:Slerp",
+    "magnitude": "trimmed:Magnitude",
+    "ties": "trimmed:Ties",
+    "dare": "dare:Dare",
+    "dare_ties": "dare:DareTies",
+    "tsv": "spectral:Tsv",
+    "iso": "spectral:Iso",
+    "lore": "lore:Lore",
+}
+"""Name to module and class in this folder."""
+
+
+def method_named(name: str, **options: Any) -> Method:
+    """The method of that name with its options; raises :class:`SettingError` for what it does not know."""
+    if name not in METHODS:
+        raise SettingError(f"there is no merge method {name!r}{did_you_mean(name, METHODS)}")
+    module, _, kind = METHODS[name].partition(":")
+    made = getattr(import_module(f"taskspace.merging.methods.{module}"), kind)
+    known = [field.name for field in fields(made)]
+    for option in options:
+        if option not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            raise SettingError(f"{name} has no option {option!r}{did_you_mean(option, known)}; {takes}")
+    return made(**options)
+
+
+def require_share(what: str, value: float) -> None:
+    """A share of numbers to keep: above 0, at most 1."""
+    if not 0 < value <= 1:
+        raise SettingError(f"{what} is {value}; give the share of numbers to keep, above 0 and at most 1")

@@ -1,0 +1,67 @@
+"""Between two models: along the line, or along the arc."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from taskspace.errors import SettingError
+from taskspace.merging.methods._method import by_tensor, weighted_sum
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from taskspace.merging.methods._method import Combine, Inputs
+
+_PARALLEL = 1e-6
+"""A sine below which two directions are one, and the arc is the line."""
+
+
+@dataclass(frozen=True)
+class Lerp:
+    """``(1 - alpha) a + alpha b``, which is the same of vectors and of models."""
+
+    alpha: float = 0.5
+
+    whole = False
+
+    def over(self, inputs: Inputs) -> Combine:
+        _require_two(inputs, "lerp")
+        return lambda window: weighted_sum(inputs.read(window), [1 - self.alpha, self.alpha])
+
+
+@dataclass(frozen=True)
+class Slerp:
+    """``sin((1-alpha) W)/sin W a + sin(alpha W)/sin W b`` per tensor, W the angle between (Shoemake, 1985).
+
+    The arc runs between the vectors; of models without a base, between the models.
+    """
+
+    alpha: float = 0.5
+
+    whole = True
+
+    def over(self, inputs: Inputs) -> Combine:
+        _require_two(inputs, "slerp")
+        return by_tensor(inputs, lambda deltas, _: self._between(deltas))
+
+    def _between(self, deltas: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        one, two = (delta.astype(np.float64).reshape(-1) for delta in deltas)
+        scale = float(np.linalg.norm(one) * np.linalg.norm(two))
+        angle = float(np.arccos(np.clip(one @ two / scale, -1, 1))) if scale else 0.0
+        sine = np.sin(angle)
+        weights = (
+            [1 - self.alpha, self.alpha]
+            if sine < _PARALLEL
+            else [np.sin((1 - self.alpha) * angle) / sine, np.sin(self.alpha * angle) / sine]
+        )
+        return weighted_sum(deltas, [float(weight) for weight in weights])
+
+
+def _require_two(inputs: Inputs, name: str) -> None:
+    if len(inputs.carriers) != 2:
+        raise SettingError(f"{name} goes from one vector to another, and {len(inputs.carriers)} were given; give two")

@@ -1,0 +1,127 @@
+"""A vector added to its base: in memory, or streamed to safetensors files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from taskspace.errors import SettingError, WeightsError, did_you_mean
+from taskspace.merging.checkpoint import Checkpoint, InMemory, Weights
+from taskspace.merging.measures import stretch_of
+from taskspace.merging.numbers import FLOATING, Spec, decode, encode
+from taskspace.merging.window import STRETCH, Window, windows
+from taskspace.merging.writing import write_file, write_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from taskspace.merging._vector import TaskVector
+    from taskspace.merging.checkpoint import Layout
+
+Result: TypeAlias = Weights
+"""The new checkpoint, from which differences can be taken again."""
+
+SHARD = 5_000_000_000
+"""Bytes of a shard, as the Hub has them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """``base + scale * vector`` as numbers to store, a window at a time."""
+
+    vector: TaskVector
+    base: Weights | None
+    scale: float
+    layout: Layout
+    stretch: int = STRETCH
+
+    def stored(self, name: str) -> Iterator[NDArray[Any]]:
+        """One tensor as it goes into a file, in order, in pieces."""
+        spec = self.layout[name]
+        mine = self.vector.layout
+        if name not in mine:
+            yield from self._copied(name, spec)
+            return
+        stretch = stretch_of(self.vector.carrier, name=name, layout=mine, usual=self.stretch)
+        for window in windows(name, spec, stretch):
+            yield encode(self._added(window), spec.dtype, f"{name!r} of the result")
+
+    def _added(self, window: Window) -> NDArray[Any]:
+        delta = self.vector.carrier.block(window)
+        scaled = delta if self.scale == 1 else delta.dtype.type(self.scale) * delta
+        return scaled if self.base is None else window.of(self.base) + scaled
+
+    def _copied(self, name: str, spec: Spec) -> Iterator[NDArray[Any]]:
+        assert self.base is not None  # without one, every tensor is the vector's
+        held = self.base.layout[name]
+        for window in windows(name, spec, self.stretch):
+            stored = self.base.stored(name, window.start, window.stop)
+            if held.dtype == spec.dtype:
+                yield stored
+            else:
+                yield encode(decode(stored, held.dtype), spec.dtype, f"{name!r} of {self.base.name}")
+
+
+def write(
+    vector: TaskVector,
+    base: Weights | None,
+    out: str | Path | None,
+    *,
+    scale: float = 1.0,
+    dtype: str | None = None,
+    shard_bytes: int = SHARD,
+    stretch: int = STRETCH,
+) -> Result:
+    """``base + scale * vector``, rounded once to the base's dtypes, or to ``dtype`` (F32, F16, BF16).
+
+    ``out`` ending in ``.safetensors`` is one file; else a folder of shards, with what else lies in the base's folder
+    (configuration, tokenizer).  Neither is there before it is whole.  A folder that was begun is gone on with, shard by
+    shard, when the same merge is asked for again.
+
+    Raises :class:`WeightsError` for another base than the vector's, numbers that do not fit, and a full disk.
+    """
+    adding = Sum(vector, base, scale, _layout(vector, base, dtype), stretch)
+    if out is None:
+        return InMemory({name: _gathered(adding, name) for name in adding.layout}, "merged")
+    target = Path(out)
+    if target.suffix == ".safetensors":
+        write_file(adding, target)
+    else:
+        write_folder(adding, target, shard_bytes)
+    return Checkpoint(target)
+
+
+def _layout(vector: TaskVector, base: Weights | None, dtype: str | None) -> Layout:
+    if dtype is not None and dtype not in FLOATING:
+        raise SettingError(f"dtype is {dtype!r}; say one of {', '.join(FLOATING)}")
+    held = vector.layout if base is None else base.layout
+    if base is None and vector.base is not None:
+        raise WeightsError(f"the vector is a difference to {vector.base.name}; give that base to add it to")
+    if base is not None:
+        _require_base(vector, base)
+    return {n: Spec(dtype, s.shape) if dtype and s.floating else s for n, s in held.items()}
+
+
+def _require_base(vector: TaskVector, base: Weights) -> None:
+    for name, spec in vector.layout.items():
+        if name not in base.layout:
+            raise WeightsError(f"{base.name} has no {name!r}{did_you_mean(name, base.layout)}; give the vector's base")
+        if base.layout[name].shape != spec.shape:
+            raise WeightsError(
+                f"{name!r} is {list(spec.shape)} in the vector and {list(base.layout[name].shape)} in {base.name}; give"
+                " the vector's base"
+            )
+    if vector.base is not None:
+        vector.base.require(base)
+
+
+def _gathered(adding: Sum, name: str) -> NDArray[Any]:
+    """In memory bfloat16 becomes float32, which numpy has; the numbers are the rounded ones."""
+    spec = adding.layout[name]
+    stored = np.concatenate(list(adding.stored(name)))
+    return (decode(stored, spec.dtype) if spec.dtype == "BF16" else stored).reshape(spec.shape)
