@@ -35,13 +35,15 @@ def merge(
     by = method_named(method, **options)
     counted = coefficients(vectors, weights)
     inputs = Inputs(tuple(vector.carrier for vector in vectors), counted)
-    inputs.layout  # noqa: B018  # raises now where shapes differ
+    carrier = Merged(inputs, by)
+    carrier.layout  # noqa: B018  # raises now where vectors do not fit each other, and the next where not the method
+    carrier.combine  # noqa: B018
     told: dict[str, float] = {}
     for vector, weight in zip(vectors, counted, strict=True):
         for task, own in vector.weights.items():
             told[task] = told.get(task, 0.0) + weight * own
     about = {"method": method, "options": options, "weights": list(counted), "scale": scale}
-    merged = TaskVector(Merged(inputs, by), told, joined_base(vectors), {"merge": about})
+    merged = TaskVector(carrier, told, joined_base(vectors), {"merge": about})
     if scale == 1:
         return merged
     scaled = summed([merged], [scale])

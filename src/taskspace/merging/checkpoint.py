@@ -83,7 +83,7 @@ class InMemory:
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str = "in memory") -> None:
         self.name = name
-        self._tensors = {key: np.ascontiguousarray(values) for key, values in tensors.items()}
+        self._tensors = {key: np.asarray(values, order="C") for key, values in tensors.items()}
         self.layout: Layout = {key: Spec(_named(key, v.dtype), v.shape) for key, v in self._tensors.items()}
 
     def stored(self, name: str, start: int, stop: int) -> NDArray[Any]:
@@ -111,6 +111,15 @@ def digest(weights: Weights, name: str) -> str:
     starts = sorted({int(at) for at in np.linspace(0, max(spec.size - size, 0), _SAMPLES)})
     seen = b"".join(weights.stored(name, at, min(at + size, spec.size)).tobytes() for at in starts)
     return hashlib.sha256(f"{spec}".encode() + seen).hexdigest()[:16]
+
+
+def named(*parts: str | bytes) -> str:
+    """One short name of all parts, in their order."""
+    seen = hashlib.sha256()
+    for part in parts:
+        said = part.encode() if isinstance(part, str) else part
+        seen.update(len(said).to_bytes(8, "little") + said)
+    return seen.hexdigest()[:32]
 
 
 def _files(path: Path) -> Sequence[Path]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from taskspace.errors import SettingError, WeightsError, did_you_mean
-from taskspace.merging.checkpoint import Checkpoint, InMemory, Weights
+from taskspace.merging.checkpoint import Checkpoint, InMemory, Weights, named
 from taskspace.merging.measures import stretch_of
 from taskspace.merging.numbers import FLOATING, Spec, decode, encode
 from taskspace.merging.window import STRETCH, Window, windows
@@ -92,7 +92,9 @@ def write(
     if target.suffix == ".safetensors":
         write_file(adding, target)
     else:
-        write_folder(adding, target, shard_bytes)
+        plan = named(vector.carrier.identity(), f"{scale}{adding.layout}", "" if base is None else base.name)
+        beside = base.path if isinstance(base, Checkpoint) and base.path.is_dir() else None
+        write_folder(adding, target, shard_bytes, plan=plan, beside=beside)
     return Checkpoint(target)
 
 

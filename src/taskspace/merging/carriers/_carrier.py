@@ -26,3 +26,7 @@ class Carrier(Protocol):
     def block(self, window: Window) -> NDArray[Any]:
         """float32[stop - start]: the same bits however a tensor is cut into windows."""
         ...
+
+    def identity(self) -> str:
+        """Names its numbers, as far as samples of them tell: what was begun with others is not gone on with."""
+        ...

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from taskspace.merging.checkpoint import digest, named
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -26,3 +28,6 @@ class Arrays:
 
     def block(self, window: Window) -> NDArray[Any]:
         return window.of(self.tensors)
+
+    def identity(self) -> str:
+        return named(*(digest(self.tensors, name) for name in self.layout))

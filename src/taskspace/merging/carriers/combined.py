@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from taskspace.errors import WeightsError
+from taskspace.merging.checkpoint import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +47,9 @@ class Combined:
                 part = carrier.block(window)
                 total = total + part.dtype.type(weight) * part
         return total
+
+    def identity(self) -> str:
+        return named(*(f"{weight}*{carrier.identity()}" for weight, carrier in self.terms))
 
 
 def combine(terms: Sequence[tuple[float, Carrier]]) -> Combined:

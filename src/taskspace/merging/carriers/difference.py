@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from taskspace.merging.checkpoint import digest, named
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,3 +27,7 @@ class Difference:
     def block(self, window: Window) -> NDArray[Any]:
         tuned = window.of(self.tuned)
         return tuned if self.base is None else tuned - window.of(self.base)
+
+    def identity(self) -> str:
+        read = [weights for weights in (self.tuned, self.base) if weights is not None]
+        return named(*(digest(weights, name) for weights in read for name in self.layout))

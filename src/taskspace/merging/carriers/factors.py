@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from taskspace.merging.checkpoint import named
 from taskspace.merging.numbers import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -64,6 +65,14 @@ class Factors:
         flat = np.concatenate(parts).reshape(-1) if parts else np.zeros(0, np.float32)
         begin = window.start - panels.start * width
         return flat[begin : begin + window.stop - window.start]
+
+    def identity(self) -> str:
+        return named(*(f"{name}{pair.shape}" for name, pair in self.pairs.items()), *self._bytes())
+
+    def _bytes(self) -> Iterator[bytes]:
+        for pair in self.pairs.values():
+            yield pair.up.tobytes()
+            yield pair.down.tobytes()
 
 
 def concatenated(pairs: Sequence[tuple[float, Pair]]) -> Pair:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 
 from taskspace.merging.carriers.combined import joined
+from taskspace.merging.checkpoint import named
 from taskspace.merging.window import Window
 
 if TYPE_CHECKING:
@@ -81,10 +82,15 @@ class Merged:
         return self.method.whole or self.inputs.whole
 
     def block(self, window: Window) -> NDArray[Any]:
-        return self._combine(window)
+        return self.combine(window)
+
+    def identity(self) -> str:
+        weighted = zip(self.inputs.weights, self.inputs.carriers, strict=True)
+        return named(f"{self.method!r}", *(f"{weight}*{carrier.identity()}" for weight, carrier in weighted))
 
     @cached_property
-    def _combine(self) -> Combine:
+    def combine(self) -> Combine:
+        """The method bound to its inputs; raises :class:`SettingError` where it takes others."""
         return self.method.over(self.inputs)
 
 
@@ -92,7 +98,9 @@ def by_tensor(inputs: Inputs, merge: Callable[[Sequence[NDArray[Any]], str], NDA
     """A method of whole tensors, seen through windows."""
 
     def combine(window: Window) -> NDArray[Any]:
-        return merge(inputs.tensors(window.name), window.name).reshape(-1)[window.start : window.stop]
+        tensors = inputs.tensors(window.name)
+        merged = merge(tensors, window.name) if tensors[0].size else tensors[0]
+        return merged.reshape(-1)[window.start : window.stop]
 
     return combine
 

@@ -71,6 +71,8 @@ class Cuts:
 
     def _cuts(self, group: tuple[str, ...]) -> list[Cut]:
         size = sum(self._inputs.layout[name].size for name in group)
+        if not size:
+            return [Cut(0, len(group), 0) for _ in self._inputs.carriers]
         keep = max(int(self._density * size), 1)
         upper = self._counted(group, lambda bits, _: bits >> np.uint32(16))
         bins = [_bin(counts, keep) for counts in upper]
