@@ -216,3 +216,26 @@ def test_what_is_not_known_is_refused(vectors, one_sentence):
         with pytest.raises(SettingError) as caught:
             wrong()
         assert one_sentence(caught.value)
+
+
+def test_momentum_is_the_loop(vectors):
+    wanted = arrays(vectors[0])["a.weight"]
+    for vector in vectors[1:]:
+        wanted = 0.7 * wanted + 0.3 * arrays(vector)["a.weight"]
+    np.testing.assert_allclose(arrays(merge(vectors, "ema", momentum=0.7))["a.weight"], wanted, atol=1e-6)
+
+
+def test_remove_drops_what_opposes_the_guard_and_keeps_the_length():
+    delta = TaskVector.from_arrays({"w": np.array([3, -4, 5, 1], np.float32)})
+    guard = TaskVector.from_arrays({"w": np.array([1, 1, 0, -2], np.float32)})
+    kept = np.array([3, 0, 5, 0])
+    np.testing.assert_array_equal(arrays(merge([delta, guard], "remove", recalibrate=False))["w"], kept)
+    longer = kept * np.sqrt(51 / 34)
+    np.testing.assert_allclose(arrays(merge([delta, guard], "remove"))["w"], longer, atol=1e-6)
+
+
+def test_a_graft_keeps_the_largest_changes_of_the_whole_vector(vectors):
+    parts = arrays(vectors[0])
+    flat = np.concatenate([p.ravel() for p in parts.values()])
+    found = arrays(merge(vectors[:1], "magnitude", density=0.1, trim="model"))
+    np.testing.assert_allclose(np.concatenate([f.ravel() for f in found.values()]), top(flat, 0.1), atol=1e-7)

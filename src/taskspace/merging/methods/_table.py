@@ -23,6 +23,8 @@ METHODS = {
     "tsv": "spectral:Tsv",
     "iso": "spectral:Iso",
     "lore": "lore:Lore",
+    "ema": "interpolation:Ema",
+    "remove": "removal:Remove",
 }
 """Name to module and class in this folder."""
 

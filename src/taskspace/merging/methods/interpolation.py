@@ -62,6 +62,27 @@ class Slerp:
         return weighted_sum(deltas, [float(weight) for weight in weights])
 
 
+@dataclass(frozen=True)
+class Ema:
+    """Momentum: ``m <- momentum * m + (1 - momentum) * tau``, over vectors from the oldest to the newest.
+
+    The exponential moving average of checkpoints (Mean teachers, arXiv 1703.01780, equation 2), begun at the first one.
+    """
+
+    momentum: float = 0.9
+
+    whole = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.momentum < 1:
+            raise SettingError(f"momentum is {self.momentum}; give at least 0 and less than 1")
+
+    def over(self, inputs: Inputs) -> Combine:
+        last = len(inputs.carriers) - 1
+        weights = [self.momentum ** (last - k) * (1 - self.momentum if k else 1) for k in range(last + 1)]
+        return lambda window: weighted_sum(inputs.read(window), weights)
+
+
 def _require_two(inputs: Inputs, name: str) -> None:
     if len(inputs.carriers) != 2:
         raise SettingError(f"{name} goes from one vector to another, and {len(inputs.carriers)} were given; give two")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -20,19 +20,29 @@ if TYPE_CHECKING:
     from taskspace.merging.methods._method import Combine, Inputs
 
 
+Trim: TypeAlias = Literal["tensor", "model"]
+"""Whether the largest are those of each tensor or of the whole vector."""
+
+
 @dataclass(frozen=True)
 class Magnitude:
-    """The ``density`` largest of each tensor of each vector, then :class:`Sum`."""
+    """The ``density`` largest of each tensor of each vector, or of each whole vector, then :class:`Sum`.
+
+    Of a single vector with ``trim`` "model" this is a skill grafted by its largest changes (Skill localization, arXiv
+    2302.06600, section 2, without the learned mask): a density of 0.01 is often enough.
+    """
 
     density: float = 0.2
+    trim: Trim = "tensor"
 
     whole = False
 
     def __post_init__(self) -> None:
         require_share("density", self.density)
+        _require_trim(self.trim)
 
     def over(self, inputs: Inputs) -> Combine:
-        cuts = Cuts(inputs, self.density)
+        cuts = Cuts(inputs, self.density, model=self.trim == "model")
         return lambda window: weighted_sum(cuts.trimmed(window), inputs.weights)
 
 
@@ -46,18 +56,22 @@ class Ties:
     """
 
     density: float = 0.2
-    trim: Literal["tensor", "model"] = "tensor"
+    trim: Trim = "tensor"
 
     whole = False
 
     def __post_init__(self) -> None:
         require_share("density", self.density)
-        if self.trim not in ("tensor", "model"):
-            raise SettingError(f"trim is {self.trim!r}; say tensor or model")
+        _require_trim(self.trim)
 
     def over(self, inputs: Inputs) -> Combine:
         cuts = Cuts(inputs, self.density, model=self.trim == "model")
         return lambda window: elect(cuts.trimmed(window), inputs.weights)
+
+
+def _require_trim(trim: str) -> None:
+    if trim not in ("tensor", "model"):
+        raise SettingError(f"trim is {trim!r}; say tensor or model")
 
 
 def elect(deltas: Sequence[NDArray[Any]], weights: Sequence[float]) -> NDArray[Any]:
