@@ -11,6 +11,8 @@ import numpy as np
 from taskspace.errors import WeightsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 FLOATING: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
@@ -56,6 +58,8 @@ def decode(stored: NDArray[Any], dtype: str) -> NDArray[Any]:
     """Numbers as they lie in a file, as float32 (float64 for F64); exact."""
     if dtype == "BF16":
         return (stored.astype(np.uint32) << 16).view(np.float32)
+    if dtype == "F16":
+        return _from_half(stored)
     return stored.astype(np.float64 if dtype == "F64" else np.float32, copy=False)
 
 
@@ -64,16 +68,63 @@ def encode(values: NDArray[Any], dtype: str, what: str) -> NDArray[Any]:
 
     Raises :class:`WeightsError` where ``what`` holds NaN or infinity, or a number too large for ``dtype``.
     """
-    if not np.isfinite(values).all():
+    stored = _ROUNDED[dtype](values)
+    largest = float(max(values.max(), -values.min())) if values.size else 0.0  # NaN where there is one
+    if not np.isfinite(largest):
         raise WeightsError(f"{what} holds NaN or infinity; look at the models that went in")
-    with np.errstate(over="ignore"):  # told of below
-        stored = _brain(values) if dtype == "BF16" else values.astype(FLOATING[dtype])
-    if not np.isfinite(decode(stored, dtype)).all():
+    if largest >= _LIMIT[dtype]:
         raise WeightsError(f"{what} has numbers too large for {dtype}; lower the scale, or write it as F32")
     return stored
 
 
-def _brain(values: NDArray[Any]) -> NDArray[np.uint16]:
+def _to_single(values: NDArray[Any]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # the caller tells of it
+        return values.astype(np.float32, copy=False)
+
+
+def _to_brain(values: NDArray[Any]) -> NDArray[np.uint16]:
     """bfloat16 is the upper half of float32: half of the last place is added, less one bit where that is even."""
-    bits = values.astype(np.float32).view(np.uint32)
-    return ((bits + np.uint32(0x7FFF) + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+    bits = _to_single(values).view(np.uint32)
+    return ((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)).astype(np.uint16)
+
+
+def _from_half(stored: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Half precision, which numpy casts one by one: here bits are moved, and only what is zero, tiny or infinite is cast.
+
+    A float32 has the same sign, an exponent that counts from 112 lower, and 13 more bits behind the point.
+    """
+    bits = stored.view(np.int16).astype(np.int32)  # the sign is spread over the upper half, and masked out below
+    bits <<= np.int32(13)
+    bits &= np.int32(-0x70000001)
+    bits += np.int32(112 << 23)
+    values = bits.view(np.float32)
+    others = np.flatnonzero(((stored.view(np.uint16) + np.uint16(0x400)) & np.uint16(0x7800)) == 0)
+    values[others] = stored[others].astype(np.float32)
+    return values
+
+
+def _to_half(values: NDArray[Any]) -> NDArray[np.float16]:
+    """The way back: half of the last place is added, to the even one of two, and the exponent lowered by 112."""
+    single = _to_single(values)
+    bits = single.view(np.uint32)
+    sizes = bits & np.uint32(0x7FFFFFFF)
+    others = np.flatnonzero((sizes - np.uint32(113 << 23)) >= np.uint32(30 << 23))  # below 2^-14, and from 2^16 on
+    sizes += np.uint32(0xFFF) + ((sizes >> np.uint32(13)) & np.uint32(1))
+    sizes -= np.uint32(112 << 23)
+    sizes >>= np.uint32(13)
+    sizes |= (bits >> np.uint32(16)) & np.uint32(0x8000)
+    stored = sizes.astype(np.uint16).view(np.float16)
+    with np.errstate(over="ignore"):  # the caller tells of it
+        stored[others] = single[others].astype(np.float16)
+    return stored
+
+
+_LIMIT: Final = {"F64": np.inf, "F32": 2.0**128 - 2.0**103, "F16": 65520.0, "BF16": 2.0**128 - 2.0**119}
+"""What would be rounded to infinity: half of the last place above the largest number."""
+
+_ROUNDED: Final[dict[str, Callable[[NDArray[Any]], NDArray[Any]]]] = {
+    "F64": lambda values: values.astype(np.float64, copy=False),
+    "F32": _to_single,
+    "F16": _to_half,
+    "BF16": _to_brain,
+}

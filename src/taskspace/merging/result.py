@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from taskspace.errors import SettingError, WeightsError, did_you_mean
+from taskspace.merging.ahead import WORKERS, in_order
 from taskspace.merging.checkpoint import Checkpoint, InMemory, Weights, named
 from taskspace.merging.measures import stretch_of
 from taskspace.merging.numbers import FLOATING, Spec, decode, encode
@@ -47,9 +48,12 @@ class Sum:
         if name not in mine:
             yield from self._copied(name, spec)
             return
-        stretch = stretch_of(self.vector.carrier, name=name, layout=mine, usual=self.stretch)
-        for window in windows(name, spec, stretch):
-            yield encode(self._added(window), spec.dtype, f"{name!r} of the result")
+        carrier = self.vector.carrier
+        stretch = stretch_of(carrier, name=name, layout=mine, usual=self.stretch)
+        yield from in_order(self._piece, windows(name, spec, stretch), 1 if carrier.whole else WORKERS)
+
+    def _piece(self, window: Window) -> NDArray[Any]:
+        return encode(self._added(window), self.layout[window.name].dtype, f"{window.name!r} of the result")
 
     def _added(self, window: Window) -> NDArray[Any]:
         delta = self.vector.carrier.block(window)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
+from taskspace.merging.ahead import WORKERS, in_order
 from taskspace.merging.measures import stretch_of
 from taskspace.merging.window import windows
 
@@ -57,12 +59,14 @@ class Cuts:
             dict.fromkeys(inputs.layout, tuple(inputs.layout)) if model else {name: (name,) for name in inputs.layout}
         )
         self._found: dict[tuple[str, ...], list[Cut]] = {}
+        self._lock = Lock()
 
     def trimmed(self, window: Window) -> list[NDArray[Any]]:
         """The T differences with what lies below the cut set to 0."""
         group = self._groups[window.name]
-        if group not in self._found:
-            self._found[group] = self._cuts(group)
+        with self._lock:  # windows are worked on at once, and the first of them looks for all
+            if group not in self._found:
+                self._found[group] = self._cuts(group)
         order = group.index(window.name)
         return [
             np.where(cut.keeps(magnitudes(delta), order, window.start), delta, 0)
@@ -90,30 +94,34 @@ class Cuts:
     def _counted(
         self, group: tuple[str, ...], key: Callable[[NDArray[np.uint32], int], NDArray[np.uint32]]
     ) -> list[NDArray[np.int64]]:
-        counts = [np.zeros(_HALF, dtype=np.int64) for _ in self._inputs.carriers]
-        for _, _, deltas in self._all(group):
-            for t, delta in enumerate(deltas):
-                counts[t] += np.bincount(key(magnitudes(delta), t), minlength=_HALF)
-        return counts
+        def count(place: tuple[int, Window]) -> list[NDArray[np.int64]]:
+            deltas = self._inputs.read(place[1])
+            return [np.bincount(key(magnitudes(delta), t), minlength=_HALF) for t, delta in enumerate(deltas)]
+
+        total = [np.zeros(_HALF, dtype=np.int64) for _ in self._inputs.carriers]
+        for counts in in_order(count, self._all(group), 1 if self._inputs.whole else WORKERS):
+            for sums, part in zip(total, counts, strict=True):
+                sums += part
+        return total
 
     def _located(self, group: tuple[str, ...], patterns: Sequence[int], wanted: Sequence[int]) -> list[Cut]:
         """Walk to the last of the equal numbers that is kept."""
         left, cuts = list(wanted), [Cut(bits, len(group), 0) for bits in patterns]
-        for order, start, deltas in self._all(group):
-            for t, delta in enumerate(deltas):
+        for order, window in self._all(group):
+            for t, delta in enumerate(self._inputs.read(window)):
                 if left[t] > 0:
                     places = np.flatnonzero(magnitudes(delta) == patterns[t])
                     if len(places) >= left[t]:
-                        cuts[t] = Cut(patterns[t], order, start + int(places[left[t] - 1]))
+                        cuts[t] = Cut(patterns[t], order, window.start + int(places[left[t] - 1]))
                     left[t] -= len(places)
         return cuts
 
-    def _all(self, group: tuple[str, ...]) -> Iterator[tuple[int, int, list[NDArray[Any]]]]:
+    def _all(self, group: tuple[str, ...]) -> Iterator[tuple[int, Window]]:
         inputs = self._inputs
         for order, name in enumerate(group):
             stretch = stretch_of(*inputs.carriers, name=name, layout=inputs.layout)
             for window in windows(name, inputs.layout[name], stretch):
-                yield order, window.start, inputs.read(window)
+                yield order, window
 
 
 def magnitudes(delta: NDArray[Any]) -> NDArray[np.uint32]:
