@@ -34,7 +34,8 @@ def test_laws_of_a_vector_space(a, b, c, factor):
     np.testing.assert_allclose(values_of(factor * (x + y)), values_of(factor * x + factor * y), **close)
     np.testing.assert_allclose(values_of(x - y), values_of(x + -y), **close)
     np.testing.assert_array_equal(values_of(x - x), np.zeros((2, 3)))
-    np.testing.assert_array_equal(values_of(-(-x)), a)
+    negative = -x
+    np.testing.assert_array_equal(values_of(-negative), a)
     assert x @ y == pytest.approx(float(np.vdot(a.astype(float), b.astype(float))), abs=1e-6)
     assert (factor * x) @ y == pytest.approx(factor * (x @ y), rel=1e-4, abs=1e-4)
     assert x.norm == pytest.approx(math.sqrt(float(np.sum(a.astype(float) ** 2))), rel=1e-6)

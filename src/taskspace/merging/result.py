@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from taskspace.errors import SettingError, WeightsError, did_you_mean
 from taskspace.merging.ahead import WORKERS, in_order
@@ -17,7 +18,7 @@ from taskspace.merging.window import STRETCH, Window, windows
 from taskspace.merging.writing import write_file, write_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -40,10 +41,15 @@ class Sum:
     scale: float
     layout: Layout
     stretch: int = STRETCH
+    watch: Callable[[int], object] = lambda _: None
 
     def stored(self, name: str) -> Iterator[NDArray[Any]]:
-        """One tensor as it goes into a file, in order, in pieces."""
-        spec = self.layout[name]
+        """One tensor as it goes into a file, in order, in pieces; ``watch`` is told the bytes of each."""
+        for piece in self._pieces(name, self.layout[name]):
+            yield piece
+            self.watch(piece.nbytes)
+
+    def _pieces(self, name: str, spec: Spec) -> Iterator[NDArray[Any]]:
         mine = self.vector.layout
         if name not in mine:
             yield from self._copied(name, spec)
@@ -80,29 +86,35 @@ def write(
     dtype: str | None = None,
     shard_bytes: int = SHARD,
     stretch: int = STRETCH,
+    files: Mapping[str, str] | None = None,
+    progress: bool = False,
 ) -> Result:
     """``base + scale * vector``, rounded once to the base's dtypes, or to ``dtype`` (F32, F16, BF16).
 
     ``out`` ending in ``.safetensors`` is one file; else a folder of shards, with what else lies in the base's folder
     (configuration, tokenizer).  Neither is there before it is whole.  A folder that was begun is gone on with, shard by
-    shard, when the same merge is asked for again.
+    shard, when the same merge is asked for again.  ``files`` are texts to put into the folder, such as a card.
 
     Raises :class:`WeightsError` for another base than the vector's, numbers that do not fit, and a full disk.
     """
-    adding = Sum(vector, base, scale, _layout(vector, base, dtype), stretch)
-    if out is None:
-        return InMemory({name: _gathered(adding, name) for name in adding.layout}, "merged")
-    target = Path(out)
-    if target.suffix == ".safetensors":
-        write_file(adding, target)
-    else:
-        plan = named(vector.carrier.identity(), f"{scale}{adding.layout}", "" if base is None else base.name)
-        beside = base.path if isinstance(base, Checkpoint) and base.path.is_dir() else None
-        write_folder(adding, target, shard_bytes, plan=plan, beside=beside)
+    layout = layout_of(vector, base, dtype)
+    total = sum(spec.nbytes for spec in layout.values())
+    with tqdm(total=total, unit="B", unit_scale=True, desc="merge", disable=not progress, leave=False) as bar:
+        adding = Sum(vector, base, scale, layout, stretch, bar.update)
+        if out is None:
+            return InMemory({name: _gathered(adding, name) for name in layout}, "merged")
+        target = Path(out)
+        if target.suffix == ".safetensors":
+            write_file(adding, target)
+        else:
+            plan = named(vector.carrier.identity(), f"{scale}{layout}", "" if base is None else base.name)
+            beside = base.path if isinstance(base, Checkpoint) and base.path.is_dir() else None
+            write_folder(adding, target, shard_bytes, plan=plan, beside=beside, texts=files)
     return Checkpoint(target)
 
 
-def _layout(vector: TaskVector, base: Weights | None, dtype: str | None) -> Layout:
+def layout_of(vector: TaskVector, base: Weights | None, dtype: str | None = None) -> Layout:
+    """What would be written; raises as :func:`write` does for another base and an unknown dtype."""
     if dtype is not None and dtype not in FLOATING:
         raise SettingError(f"dtype is {dtype!r}; say one of {', '.join(FLOATING)}")
     held = vector.layout if base is None else base.layout

@@ -34,48 +34,59 @@ class Writable(Protocol):
     def stored(self, name: str) -> Iterator[NDArray[Any]]: ...
 
 
-def write_file(weights: Writable, path: Path) -> None:
-    """One file; an older one of that name stays until the new one is complete."""
-    with _sentences(path), replacing(path) as partial:
+def write_file(weights: Writable, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """One file; an older one of that name stays until the new one is complete.
+
+    ``metadata`` is strings for its header, beside the ``format`` that other readers look for.
+    """
+    with sentences(path), replacing(path) as partial:
         _require_room(path.parent, weights.layout)
-        _write(weights, list(weights.layout), partial)
+        _write(weights, list(weights.layout), partial, metadata or {})
         partial.chmod(0o666 & ~_umask())
 
 
 def write_folder(
-    weights: Writable, folder: Path, shard_bytes: int, *, plan: str = "", beside: Path | None = None
+    weights: Writable,
+    folder: Path,
+    shard_bytes: int,
+    *,
+    plan: str = "",
+    beside: Path | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> None:
     """A folder of shards of at most ``shard_bytes`` (a larger tensor has its own), with the index.
 
     ``plan`` names what is written: shards that an earlier try of the same plan left are kept.  The files of the folder
-    ``beside`` that hold no weights come along.
+    ``beside`` that hold no weights come along, and ``texts`` by file name.
     """
     if folder.exists():
         raise WeightsError(f"{folder} is there already; name another folder, or remove it first")
     begun = folder.with_name(f".{folder.name}.part")
     shards = _shards(weights.layout, shard_bytes)
     named = {_shard_name(i, len(shards)): names for i, names in enumerate(shards, start=1)}
-    with _sentences(folder):
+    with sentences(folder):
         _begin(begun, hashlib.sha256(f"{plan}{named}".encode()).hexdigest())
         for file, names in named.items():
             if not (begun / file).exists():
                 _require_room(begun, {name: weights.layout[name] for name in names})
                 with replacing(begun / file) as partial:
-                    _write(weights, names, partial)
+                    _write(weights, names, partial, {})
         _index(begun, named, weights.layout)
         if beside is not None:
             _carry(beside, begun)
+        for name, text in (texts or {}).items():
+            (begun / name).write_text(text, encoding="utf-8")
         (begun / _JOURNAL).unlink()
         begun.replace(folder)
 
 
-def _write(weights: Writable, names: Sequence[str], path: Path) -> None:
+def _write(weights: Writable, names: Sequence[str], path: Path, metadata: Mapping[str, str]) -> None:
     header, at = {}, 0
     for name in names:
         spec = weights.layout[name]
         header[name] = {"dtype": spec.dtype, "shape": list(spec.shape), "data_offsets": [at, at + spec.nbytes]}
         at += spec.nbytes
-    said = json.dumps({"__metadata__": {"format": "pt"}, **header}, separators=(",", ":")).encode()
+    said = json.dumps({"__metadata__": {"format": "pt", **metadata}, **header}, separators=(",", ":")).encode()
     said += b" " * (-len(said) % 8)  # the numbers begin at a multiple of eight bytes
     with path.open("wb") as file:
         file.write(len(said).to_bytes(8, "little") + said)
@@ -140,7 +151,8 @@ def _require_room(folder: Path, layout: Layout) -> None:
 
 
 @contextmanager
-def _sentences(target: Path) -> Generator[None]:
+def sentences(target: Path) -> Generator[None]:
+    """What the system says against writing to ``target``, as a :class:`WeightsError`."""
     try:
         yield
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -66,6 +66,15 @@ class Method(Protocol):
         ...
 
 
+@runtime_checkable
+class Linear(Protocol):
+    """A method that is a weighted sum, so that factors stay factors in what it gives."""
+
+    def coefficients(self, weights: Sequence[float]) -> Sequence[float]:
+        """What each vector is multiplied by."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Merged:
     """A carrier again, so that what was merged can be merged, measured and applied like any vector."""
@@ -92,6 +101,12 @@ class Merged:
     def combine(self) -> Combine:
         """The method bound to its inputs; raises :class:`SettingError` where it takes others."""
         return self.method.over(self.inputs)
+
+
+def linear(method: Linear, inputs: Inputs) -> Combine:
+    """A weighted sum, seen through windows."""
+    coefficients = method.coefficients(inputs.weights)
+    return lambda window: weighted_sum(inputs.read(window), coefficients)
 
 
 def by_tensor(inputs: Inputs, merge: Callable[[Sequence[NDArray[Any]], str], NDArray[Any]]) -> Combine:

@@ -30,7 +30,14 @@ METHODS = {
 
 
 def method_named(name: str, **options: Any) -> Method:
-    """The method of that name with its options; raises :class:`SettingError` for what it does not know."""
+    """The method of that name with its options, ``mergekit:NAME`` with those of mergekit.
+
+    Raises :class:`SettingError` for what it does not know.
+    """
+    if name.startswith("mergekit:"):
+        from taskspace.merging.methods.delegated import Delegated
+
+        return Delegated(name.removeprefix("mergekit:"), options)
     if name not in METHODS:
         raise SettingError(f"there is no merge method {name!r}{did_you_mean(name, METHODS)}")
     module, _, kind = METHODS[name].partition(":")

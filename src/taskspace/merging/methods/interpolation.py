@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from taskspace.errors import SettingError
-from taskspace.merging.methods._method import by_tensor, weighted_sum
+from taskspace.merging.methods._method import by_tensor, linear, weighted_sum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +29,12 @@ class Lerp:
 
     whole = False
 
+    def coefficients(self, weights: Sequence[float]) -> Sequence[float]:
+        _require_two(len(weights), "lerp")
+        return [1 - self.alpha, self.alpha]
+
     def over(self, inputs: Inputs) -> Combine:
-        _require_two(inputs, "lerp")
-        return lambda window: weighted_sum(inputs.read(window), [1 - self.alpha, self.alpha])
+        return linear(self, inputs)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Slerp:
     whole = True
 
     def over(self, inputs: Inputs) -> Combine:
-        _require_two(inputs, "slerp")
+        _require_two(len(inputs.carriers), "slerp")
         return by_tensor(inputs, lambda deltas, _: self._between(deltas))
 
     def _between(self, deltas: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -77,12 +80,14 @@ class Ema:
         if not 0 <= self.momentum < 1:
             raise SettingError(f"momentum is {self.momentum}; give at least 0 and less than 1")
 
+    def coefficients(self, weights: Sequence[float]) -> Sequence[float]:
+        last = len(weights) - 1
+        return [self.momentum ** (last - k) * (1 - self.momentum if k else 1) for k in range(last + 1)]
+
     def over(self, inputs: Inputs) -> Combine:
-        last = len(inputs.carriers) - 1
-        weights = [self.momentum ** (last - k) * (1 - self.momentum if k else 1) for k in range(last + 1)]
-        return lambda window: weighted_sum(inputs.read(window), weights)
+        return linear(self, inputs)
 
 
-def _require_two(inputs: Inputs, name: str) -> None:
-    if len(inputs.carriers) != 2:
-        raise SettingError(f"{name} goes from one vector to another, and {len(inputs.carriers)} were given; give two")
+def _require_two(count: int, name: str) -> None:
+    if count != 2:
+        raise SettingError(f"{name} goes from one vector to another, and {count} were given; give two")

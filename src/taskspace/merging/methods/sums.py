@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskspace.errors import SettingError
-from taskspace.merging.methods._method import weighted_sum
+from taskspace.merging.methods._method import linear
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from taskspace.merging.methods._method import Combine, Inputs
 
 
@@ -18,8 +20,11 @@ class Sum:
 
     whole = False
 
+    def coefficients(self, weights: Sequence[float]) -> Sequence[float]:
+        return weights
+
     def over(self, inputs: Inputs) -> Combine:
-        return lambda window: weighted_sum(inputs.read(window), inputs.weights)
+        return linear(self, inputs)
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,14 @@ class Mean:
 
     whole = False
 
+    def coefficients(self, weights: Sequence[float]) -> Sequence[float]:
+        return shares(weights)
+
     def over(self, inputs: Inputs) -> Combine:
-        weights = shares(inputs.weights)
-        return lambda window: weighted_sum(inputs.read(window), weights)
+        return linear(self, inputs)
 
 
-def shares(weights: tuple[float, ...]) -> list[float]:
+def shares(weights: Sequence[float]) -> list[float]:
     """Weights over their sum; raises :class:`SettingError` where that is zero."""
     total = sum(weights)
     if not total:

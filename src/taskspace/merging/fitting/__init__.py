@@ -1,0 +1,9 @@
+"""Coefficients learned from a few labelled rows, or from unlabelled ones by how sure the merged model is."""
+
+from __future__ import annotations
+
+from taskspace.merging.fitting._fit import Fitted, fit
+from taskspace.merging.fitting._objective import Objective, objective
+from taskspace.merging.fitting._pieces import PIECES
+
+__all__ = ["PIECES", "Fitted", "Objective", "fit", "objective"]
