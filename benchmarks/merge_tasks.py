@@ -123,10 +123,8 @@ def multitask(bench: Bench, seed: int) -> dict[str, float]:
     path = bench.out / f"multitask-{seed}.safetensors"
     if not path.exists():
         torch.manual_seed(seed)
-        body = fine_tune(
-            bench.surrogate, bench.rows[TASKS[0]][0].take(range(16)), FineTuning(epochs=1, rate=1e-12), seed=0
-        ).body
-        body.train().requires_grad_(True)
+        body = copy.deepcopy(bench.surrogate.module).train()
+        body.requires_grad_(True)
         body.get_input_embeddings().requires_grad_(False)
         lessons = {task: lesson(bench.rows[task][0]) for task in TASKS}
         heads = {task: torch.nn.Linear(bench.surrogate.hidden, each.outputs) for task, each in lessons.items()}

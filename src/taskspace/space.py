@@ -13,13 +13,26 @@ from taskspace.embedding import SpaceId, TaskEmbedding
 from taskspace.errors import SettingError, SpaceMismatch
 from taskspace.labelers import Labeler, ask
 from taskspace.labels import Answers, Targets
-from taskspace.learners import Embed, EmbedsMany, Evidence, Ground, Learned, Learner, LearnsMany, gather, load_learner
+from taskspace.learners import (
+    Embed,
+    EmbedsMany,
+    Evidence,
+    FitsPool,
+    Ground,
+    Learned,
+    Learner,
+    LearnsMany,
+    gather,
+    load_learner,
+)
 from taskspace.surrogates import DEFAULT_SURROGATE, Surrogate, load_surrogate
 from taskspace.task import Inputs, Pool, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from taskspace.embedding import Kind
 
@@ -33,6 +46,14 @@ class Prepared:
     content: str
     evidence: Evidence
     about: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Groundwork:
+    """What is computed once per space: ``features`` float32[n, w] of the pool's texts, and what the learner fitted."""
+
+    features: NDArray[np.float32]
+    fitted: Any
 
 
 @final
@@ -71,9 +92,15 @@ class Space:
         self.learner = load_learner(learner, **settings) if isinstance(learner, str) else learner
         self.seed = seed
         self._progress = progress
+        self._fitted: Any = None
 
     def __repr__(self) -> str:
         return f"Space({self.identity})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is made of the rest: a space that was pickled loads and binds anew, and shows no bars."""
+        made = ("identity", "_embed")
+        return {key: value for key, value in vars(self).items() if key not in made} | {"_progress": False}
 
     @classmethod
     def open(
@@ -116,7 +143,21 @@ class Space:
 
     @cached_property
     def _embed(self) -> Embed:
-        return self.learner.bind(Ground(self.surrogate, self.pool, self.seed, self._progress))
+        return self.learner.bind(self._ground)
+
+    @property
+    def _ground(self) -> Ground:
+        return Ground(self.surrogate, self.pool, self.seed, self._progress, self._fitted)
+
+    def groundwork(self) -> Groundwork:
+        """Compute what all embeddings here share, or read it from the caches, to hand it to this space elsewhere."""
+        fitted = self.learner.fit(self._ground) if isinstance(self.learner, FitsPool) else None
+        return Groundwork(self.surrogate.features(_texts_of(self.pool), progress=self._progress), fitted)
+
+    def build_on(self, work: Groundwork) -> None:
+        """Use what another process computed for this space; to be called before anything is embedded."""
+        self.surrogate.hold(_texts_of(self.pool), work.features)
+        self._fitted = work.fitted
 
     def embed(self, what: Task | Labeler, *, name: str | None = None) -> TaskEmbedding:
         """Map a data set or anything that labels texts to a vector of this space.
@@ -204,6 +245,11 @@ class Space:
         texts = [text for text in targets.texts if text is not None]
         values[known] = self.surrogate.last_layer(self.surrogate.features(texts, progress=self._progress))
         return Answers(values, known, "targets")
+
+
+def _texts_of(pool: Pool) -> list[str]:
+    """First texts, then second ones."""
+    return [*pool.inputs.texts, *(pair for pair in pool.inputs.pairs if pair is not None)]
 
 
 def open_surrogate(identity: SpaceId, *, surrogate: str | Path | None = None, device: str | None = None) -> Surrogate:

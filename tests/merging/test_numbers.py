@@ -57,6 +57,44 @@ def test_bfloat16_is_read_as_the_upper_half_of_a_single():
     np.testing.assert_array_equal(decode(stored, "BF16"), np.array([1, -2, 2.0**-133], np.float32))
 
 
+SINGLES = st.lists(st.floats(-(2.0**127), 2.0**127, width=32), min_size=1)
+
+
+@given(SINGLES)
+def test_singles_are_rounded_to_bfloat16_as_torch_rounds_them(values):
+    torch = pytest.importorskip("torch")
+    single = np.array(values, np.float32)
+    theirs = torch.from_numpy(single).to(torch.bfloat16)
+    np.testing.assert_array_equal(encode(single, "BF16", "x"), theirs.view(torch.uint16).numpy())
+    np.testing.assert_array_equal(decode(encode(single, "BF16", "x"), "BF16"), theirs.float().numpy())
+
+
+def test_every_bfloat16_comes_back_and_between_two_the_even_one():
+    torch = pytest.importorskip("torch")
+    stored = ALL[np.isfinite(decode(ALL, "BF16"))]
+    np.testing.assert_array_equal(encode(decode(stored, "BF16"), "BF16", "x"), stored)
+    bits = (ALL[: 0x7F80 - 1].astype(np.uint32) << 16) | 0x8000  # halfway between two neighbours
+    for middle in (bits.view(np.float32), (bits + 1).view(np.float32), (bits - 1).view(np.float32)):
+        theirs = torch.from_numpy(middle.copy()).to(torch.bfloat16).view(torch.uint16).numpy()
+        np.testing.assert_array_equal(encode(middle, "BF16", "x"), theirs)
+
+
+@pytest.mark.parametrize("value", [3.4e38, np.inf, np.nan])
+def test_what_no_bfloat16_can_hold_is_refused(value, one_sentence):
+    with pytest.raises(WeightsError) as caught:
+        encode(np.array([1.0, -value], np.float32), "BF16", "'w' of the result")
+    assert one_sentence(caught.value)
+
+
+@pytest.mark.parametrize(("dtype", "kept"), [("F64", 1e300), ("F32", 1.0), ("F16", 1.0), ("BF16", 1.0)])
+def test_doubles_are_rounded_once_where_they_fit(dtype, kept):
+    values = np.array([kept, -0.5, 0.0])
+    np.testing.assert_array_equal(decode(encode(values, dtype, "x"), dtype), values)
+    if dtype != "F64":
+        with pytest.raises(WeightsError, match="too large"):
+            encode(np.array([1e300]), dtype, "x")
+
+
 def test_a_spec_counts_its_bytes():
     assert Spec("BF16", (3, 4)).nbytes == 24
     assert Spec("F32", ()).size == 1

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from taskspace.atlas._rows import Row
+    from taskspace.atlas._stored import Row
     from taskspace.atlas._values import Transfer
     from taskspace.atlas.matrix import Matrix
     from taskspace.embedding import Kind, TaskEmbedding

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, final
 
-from taskspace.atlas import _rows
 from taskspace.atlas._answering import Desk, table_of, usual_signals
-from taskspace.atlas._finding import chosen_spaces, fitting, locate, one_space, target_in
+from taskspace.atlas._finding import chosen_spaces, fitting, load, locate, one_space, target_in
 from taskspace.atlas._running import runnable
-from taskspace.atlas._store import Store
+from taskspace.atlas._stored import now, pack_pool, plain_json, require_name, to_note, to_record, unpack_pool
 from taskspace.atlas._values import Entry, Transfer
+from taskspace.atlas._writing import put_all
+from taskspace.atlas.engines import open_store
 from taskspace.atlas.export import write_parquet
 from taskspace.atlas.matrix import Matrix, Shelf, cosines_with
 from taskspace.embedding import KINDS, Kind, SpaceId, TaskEmbedding
 from taskspace.errors import AtlasError, SettingError, did_you_mean
-from taskspace.ranking import Ranking, order
+from taskspace.ranking import Ranking, block_cosines, order
 from taskspace.ranking.history import Row
 from taskspace.ranking.history.rows import USUAL_METRIC
 from taskspace.ranking.signals import Corpus, signal_named
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
 
 @final
 class Atlas:
-    """A store in one SQLite file, for several threads and processes at once.
+    """A store in one SQLite file, or in LanceDB where ``path`` ends in ``.lance`` or is a URI (``s3://bucket/name``).
+
+    Several threads and processes may use it at once.  ``path`` stays as it was given: a path, or a URI as text.
 
     A ``space`` argument is a :class:`SpaceId`, a learner's name or the start of a space's fingerprint;
     without it every space is meant, or the only one that fits.
@@ -41,8 +45,8 @@ class Atlas:
     """
 
     def __init__(self, path: str | Path, *, create: bool = True) -> None:
-        self.path = Path(path)
-        self._store = Store(self.path, create=create)
+        self._store = open_store(path, create=create)
+        self.path = self._store.path
         self._shelf = Shelf()
 
     def __enter__(self) -> Atlas:
@@ -56,24 +60,27 @@ class Atlas:
     def __repr__(self) -> str:
         return f"Atlas({str(self.path)!r})"
 
+    @property
+    def name(self) -> str:
+        """The last part of :attr:`path`, by which an atlas can be told without saying where it is."""
+        return PurePath(self.path).name
+
     def __len__(self) -> int:
-        with self._store.reading() as connection:
-            return int(connection.execute("SELECT count(*) FROM embeddings").fetchone()[0])
+        with self._store.reading() as view:
+            return view.count()
 
     def __contains__(self, name: object) -> bool:
-        with self._store.reading() as connection:
-            return isinstance(name, str) and bool(_rows.find(connection, name))
+        with self._store.reading() as view:
+            return isinstance(name, str) and bool(view.holding([name])[name])
 
     def close(self) -> None:
-        """Bring everything into the one file and let go of it."""
+        """Tidy up, so that a file can be copied by itself, and let go of it."""
         self._store.close()
 
     def check(self) -> str:
-        """What SQLite finds wrong with the file, as one line; empty when nothing is."""
-        with self._store.reading() as connection:
-            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
-            orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
-        return "; ".join([*(line for line in found if line != "ok"), *(f"orphan row in {row[0]}" for row in orphans)])
+        """What is found wrong with the store, as one line; empty when nothing is."""
+        with self._store.reading() as view:
+            return "; ".join(view.check())
 
     # Embeddings
 
@@ -83,80 +90,67 @@ class Atlas:
         ``replace`` overwrites an embedding of the same space, name and kind.  Raises :class:`AtlasError`
         when the name is taken by another kind or the vector does not fit its space.
         """
-        stored = [_rows.plain_json(e.provenance, f"the provenance of {e.name!r}") for e in embeddings]
-        for embedding in embeddings:
-            _require_name(embedding.name)
+        records = [to_record(embedding) for embedding in embeddings]
         pools = self._pack({e.space: e.pool for e in embeddings if e.pool is not None})
-        with self._store.writing() as connection:
+        with self._store.writing() as change:
             for fingerprint, packed in pools.items():
-                _rows.put_pool(connection, fingerprint, packed)
-            keys = {space: _rows.put_space(connection, space) for space in dict.fromkeys(e.space for e in embeddings)}
-            for embedding, provenance in zip(embeddings, stored, strict=True):
-                _rows.put(connection, keys[embedding.space], embedding, provenance, replace=replace)
-            for key in keys.values():
-                _rows.touch(connection, key)
+                change.put_pool(fingerprint, packed)
+            put_all(change, embeddings, records, replace=replace)
 
     def get(self, name: str, *, space: SpaceId | str | None = None) -> TaskEmbedding:
         """The embedding of that name; raises :class:`UnknownName` when there is none."""
-        with self._store.reading() as connection:
-            key, row = locate(connection, self.path, name, space)
-            return _rows.load(connection, key, row)
+        with self._store.reading() as view:
+            (row,) = locate(view, self.path, space, name)
+            return load(view, row, name)
 
     def remove(self, *names: str, space: SpaceId | str | None = None) -> None:
         """Remove all of them, or none when a name is not there.  Measured transfers stay."""
-        with self._store.writing() as connection:
-            for key, row in [locate(connection, self.path, name, space) for name in names]:
-                connection.execute("DELETE FROM embeddings WHERE id = ?", (key,))
-                _rows.touch(connection, row.id)
+        with self._store.writing() as change:
+            named: dict[str, list[str]] = defaultdict(list)
+            places = locate(change, self.path, space, *names)
+            for place, name in dict.fromkeys(zip((row.fingerprint for row in places), names, strict=True)):
+                named[place].append(name)
+            for row in {row.fingerprint: row for row in places}.values():
+                change.remove(row, named[row.fingerprint])
 
     def rename(self, old: str, new: str, *, space: SpaceId | str | None = None) -> None:
         """Give an embedding another name; transfers follow unless another space still has the old name."""
-        _require_name(new)
-        with self._store.writing() as connection:
-            key, row = locate(connection, self.path, old, space)
-            if new != old and row.id in {place for _, place in _rows.find(connection, new)}:
+        require_name(new)
+        with self._store.writing() as change:
+            (row,) = locate(change, self.path, space, old)
+            if new == old:
+                return
+            holding = change.holding([old, new])
+            if row.fingerprint in holding[new]:
                 raise AtlasError(f"there is already an embedding named {new!r}; remove it first or choose another name")
-            connection.execute("UPDATE embeddings SET name = ? WHERE id = ?", (new, key))
-            _rows.touch(connection, row.id)
-            if not _rows.find(connection, old):
-                connection.execute("UPDATE transfers SET source = ? WHERE source = ?", (new, old))
-                connection.execute("UPDATE transfers SET target = ? WHERE target = ?", (new, old))
+            if holding[old] == {row.fingerprint}:
+                change.rename_in_transfers(old, new)
+            change.rename(row, old, new)
 
     def entries(self, *, kind: Kind | None = None, space: SpaceId | str | None = None) -> list[Entry]:
         """What is stored, by name; reads no vectors."""
         _require_kind(kind)
-        with self._store.reading() as connection:
-            places = {row.id: row.identity.fingerprint for row in chosen_spaces(connection, self.path, space)}
-            found = connection.execute(
-                "SELECT space, name, kind, content, added, provenance, length(vector) / 4 FROM embeddings"
-                " WHERE ? IS NULL OR kind = ? ORDER BY name, space",
-                (kind, kind),
-            )
-            return [
-                Entry(name, what, places[place], content, added, json.loads(provenance), dims)
-                for place, name, what, content, added, provenance, dims in found
-                if place in places
-            ]
+        with self._store.reading() as view:
+            found = [entry for row in chosen_spaces(view, self.path, space) for entry in view.entries(row, kind)]
+        return sorted(found, key=lambda entry: entry.name)
 
     def entry(self, name: str, *, space: SpaceId | str | None = None) -> Entry:
         """What is stored of one embedding besides its numbers; raises :class:`UnknownName` when there is none."""
-        with self._store.reading() as connection:
-            key, row = locate(connection, self.path, name, space)
-            found = connection.execute(
-                "SELECT kind, content, added, provenance, length(vector) / 4 FROM embeddings WHERE id = ?", (key,)
-            ).fetchone()
-        kind, content, added, provenance, dims = found
-        return Entry(name, kind, row.identity.fingerprint, content, added, json.loads(provenance), dims)
+        with self._store.reading() as view:
+            (row,) = locate(view, self.path, space, name)
+            found = view.record(row, name)
+        about = json.loads(found.provenance)
+        return Entry(name, found.kind, row.fingerprint, found.content, found.added, about, len(found.vector))
 
     def matrix(self, space: SpaceId | str | None = None) -> Matrix:
         """All vectors of one space beside their rows, oldest first; kept until something changes there."""
-        with self._store.reading() as connection:
-            return self._shelf.matrix(connection, one_space(connection, self.path, space))
+        with self._store.reading() as view:
+            return self._shelf.matrix(view, one_space(view, self.path, space))
 
     def generation(self, space: SpaceId | str | None = None) -> str:
         """Names one state of a space's embeddings: another one after any write there."""
-        with self._store.reading() as connection:
-            return one_space(connection, self.path, space).generation
+        with self._store.reading() as view:
+            return one_space(view, self.path, space).generation
 
     def has(self, content: str, kind: Kind, *, space: SpaceId | str) -> bool:
         """Whether what has this content fingerprint is already embedded there."""
@@ -164,19 +158,15 @@ class Atlas:
 
     def names_of(self, content: str, kind: Kind, *, space: SpaceId | str) -> list[str]:
         """The names under which that content is embedded there, sorted."""
-        with self._store.reading() as connection:
-            places = {row.id for row in fitting(_rows.all_spaces(connection), space)}
-            found = connection.execute(
-                "SELECT space, name FROM embeddings WHERE content = ? AND kind = ? ORDER BY name", (content, kind)
-            )
-            return [name for place, name in found if place in places]
+        with self._store.reading() as view:
+            return sorted(name for row in fitting(view.spaces(), space) for name in view.names_of(row, content, kind))
 
     # Spaces
 
     def spaces(self) -> list[SpaceId]:
         """The spaces known here, oldest first."""
-        with self._store.reading() as connection:
-            return [row.identity for row in _rows.all_spaces(connection)]
+        with self._store.reading() as view:
+            return [row.identity for row in view.spaces()]
 
     def keep_space(
         self,
@@ -190,46 +180,48 @@ class Atlas:
 
         With ``unless_any`` an atlas that has a space keeps it instead.  Gives back the space that counts.
         """
-        stored = None if options is None else _rows.plain_json(options, "the options of the space")
+        if options is not None:
+            plain_json(options, "the options of the space")
         pools = {} if pool is None else self._pack({space: pool})
-        with self._store.writing() as connection:
-            there = _rows.all_spaces(connection) if unless_any else []
+        with self._store.writing() as change:
+            there = change.spaces() if unless_any else []
             if there:
                 return there[0].identity
             for fingerprint, packed in pools.items():
-                _rows.put_pool(connection, fingerprint, packed)
-            key = _rows.put_space(connection, space)
-            if stored is not None:
-                connection.execute("UPDATE spaces SET options = ? WHERE id = ?", (stored, key))
+                change.put_pool(fingerprint, packed)
+            row = change.put_space(space)
+            if options is not None:
+                change.set_options(row, options)
         return space
 
     def pool(self, space: SpaceId | str | None = None) -> Pool:
         """The pool of a space; raises :class:`AtlasError` when it was not kept."""
-        with self._store.reading() as connection:
-            fingerprint = one_space(connection, self.path, space).identity.pool
-            pool = _rows.get_pool(connection, fingerprint)
-        if pool is None:
+        with self._store.reading() as view:
+            fingerprint = one_space(view, self.path, space).identity.pool
+            packed = view.packed_pool(fingerprint)
+        if packed is None:
             raise AtlasError(f"the pool of that space is not in {self.path}; give it with keep_space")
+        pool = unpack_pool(packed)
         if pool.fingerprint != fingerprint:
             raise AtlasError(f"the pool stored in {self.path} is damaged; give it again with keep_space")
         return pool
 
     def space_id(self, selector: SpaceId | str | None = None) -> SpaceId:
         """The one space that ``selector`` names; raises :class:`SettingError` listing them when it is not one."""
-        with self._store.reading() as connection:
-            return one_space(connection, self.path, selector).identity
+        with self._store.reading() as view:
+            return one_space(view, self.path, selector).identity
 
     def options(self, selector: SpaceId | str | None = None) -> dict[str, Any]:
         """The options kept with a space."""
-        with self._store.reading() as connection:
-            return one_space(connection, self.path, selector).options
+        with self._store.reading() as view:
+            return one_space(view, self.path, selector).options
 
     def open_space(self, selector: SpaceId | str | None = None) -> Space:
         """The space itself, ready to embed, from the kept pool and options."""
         from taskspace.space import Space
 
-        with self._store.reading() as connection:
-            row = one_space(connection, self.path, selector)
+        with self._store.reading() as view:
+            row = one_space(view, self.path, selector)
         return Space.open(row.identity, self.pool(row.identity), **row.options)
 
     # Questions
@@ -262,9 +254,9 @@ class Atlas:
                 f"run is {run}; give how many candidates may be run and compared, at least 2, or 0 for none"
             )
         known = self.open_space(space).embed(target) if isinstance(target, Task) else target
-        with self._store.reading() as connection:
-            embedding, row = target_in(connection, self.path, known, space)
-            matrix = self._shelf.matrix(connection, row)
+        with self._store.reading() as view:
+            embedding, row = target_in(view, self.path, known, space)
+            matrix = self._shelf.matrix(view, row)
         desk = Desk(embedding, matrix, table_of(self.transfers()), kind)
         if not desk.calibrates and not run:
             return self.near(known, k=k, kind=kind, space=space, fusion=fusion, centre=centre)
@@ -305,9 +297,17 @@ class Atlas:
         Raises :class:`UnknownName`, :class:`SpaceMismatch` or :class:`SettingError`.
         """
         _require_kind(kind)
-        with self._store.reading() as connection:
-            embedding, row = target_in(connection, self.path, target, space)
-            matrix = self._shelf.matrix(connection, row)
+        with self._store.reading() as view:
+            embedding, row = target_in(view, self.path, target, space)
+            plain = fusion == "mean" and not centre and len(row.blocks) == 1 and row.blocks == embedding.blocks
+            found = None
+            if plain and k is not None and k > 0 and not self._shelf.has(view, row):
+                found = view.closest(row, embedding, k, kind)
+            matrix = self._shelf.matrix(view, row) if found is None else None
+        if matrix is None:
+            assert found is not None
+            cosines = block_cosines(embedding.vector, found.vectors, embedding.blocks)
+            return order(embedding, found.rows, cosines, k=k, include_self=include_self)
         rows, cosines = matrix.rows, cosines_with(embedding, matrix, centre=centre)
         centred = sum(row.informative for row in rows) if centre else 0
         if kind is not None:
@@ -342,36 +342,35 @@ class Atlas:
         Raises :class:`SettingError` for a blank name, a score or baseline that is no finite number, and a seed that is
         no whole number.
         """
-        given = [_rows.to_note(row) for row in rows]
-        with self._store.writing() as connection:
-            return _rows.note(connection, given, again=again)
+        given = [to_note(row) for row in rows]
+        with self._store.writing() as change:
+            if not again:
+                there = {(t.source, t.target, t.score, t.baseline, t.metric, t.seed) for t in change.transfers()}
+                given = [row for row in dict.fromkeys(given) if row not in there]
+            noted = now()
+            change.note([Transfer(*row, noted=noted) for row in given])
+        return len(given)
 
     def transfers(self) -> list[Transfer]:
         """All measurements, in the order in which they were noted."""
-        with self._store.reading() as connection:
-            found = connection.execute(
-                "SELECT source, target, score, baseline, metric, seed, noted FROM transfers ORDER BY id"
-            )
-            return [Transfer(*row) for row in found]
+        with self._store.reading() as view:
+            return view.transfers()
 
     def export(self, path: str | Path, *, space: SpaceId | str | None = None) -> Path:
         """Write a Parquet file, whole or not at all; a row per embedding, provenance as JSON text."""
-        with self._store.reading() as connection:
-            return write_parquet(connection, Path(path), chosen_spaces(connection, self.path, space))
+        with self._store.reading() as view:
+            return write_parquet(view, Path(path), chosen_spaces(view, self.path, space))
 
     def _pack(self, pools: Mapping[SpaceId, Pool]) -> dict[str, bytes]:
         """Pools that are not stored yet, compressed before the write begins."""
         for space, pool in pools.items():
             if pool.fingerprint != space.pool:
                 raise AtlasError(f"the pool given with {space} is another one than the space's; give the space's own")
-        with self._store.reading() as connection:
-            new = {p.fingerprint: p for p in pools.values() if not _rows.has_pool(connection, p.fingerprint)}
-        return {fingerprint: _rows.pack_pool(pool) for fingerprint, pool in new.items()}
-
-
-def _require_name(name: str) -> None:
-    if not name.strip():
-        raise AtlasError(f"{name!r} is no name; give at least one letter")
+        if not pools:
+            return {}
+        with self._store.reading() as view:
+            new = {pool.fingerprint: pool for pool in pools.values() if view.packed_pool(pool.fingerprint) is None}
+        return {fingerprint: pack_pool(pool) for fingerprint, pool in new.items()}
 
 
 def _require_kind(kind: str | None) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, TypeAlias
 
-from taskspace.atlas._rows import SpaceRow, all_spaces, find, load
 from taskspace.embedding import SpaceId, TaskEmbedding
 from taskspace.errors import AtlasError, SettingError, SpaceMismatch, UnknownName, did_you_mean
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
+
+    from taskspace.atlas._store import View
+    from taskspace.atlas._stored import SpaceRow
+
+    Place: TypeAlias = Path | str
 
 
 def fitting(rows: Sequence[SpaceRow], selector: SpaceId | str | None) -> list[SpaceRow]:
@@ -21,17 +25,17 @@ def fitting(rows: Sequence[SpaceRow], selector: SpaceId | str | None) -> list[Sp
     if isinstance(selector, SpaceId):
         return [row for row in rows if row.identity == selector]
     named = [row for row in rows if row.identity.learner == selector]
-    return named or [row for row in rows if selector and row.identity.fingerprint.startswith(selector)]
+    return named or [row for row in rows if selector and row.fingerprint.startswith(selector)]
 
 
-def chosen_spaces(connection: sqlite3.Connection, path: Path, selector: SpaceId | str | None) -> list[SpaceRow]:
+def chosen_spaces(view: View, path: Place, selector: SpaceId | str | None) -> list[SpaceRow]:
     """Every space, or the one named."""
-    return all_spaces(connection) if selector is None else [one_space(connection, path, selector)]
+    return view.spaces() if selector is None else [one_space(view, path, selector)]
 
 
-def one_space(connection: sqlite3.Connection, path: Path, selector: SpaceId | str | None) -> SpaceRow:
+def one_space(view: View, path: Place, selector: SpaceId | str | None) -> SpaceRow:
     """The only space that fits; raises :class:`SettingError` listing them when several or none do."""
-    rows = all_spaces(connection)
+    rows = view.spaces()
     if not rows:
         raise AtlasError(f"{path} is empty; embed something into it first")
     fit = fitting(rows, selector)
@@ -45,28 +49,41 @@ def one_space(connection: sqlite3.Connection, path: Path, selector: SpaceId | st
     raise SettingError(f"no space of {path} fits {label}; there is {_listed(rows)}")
 
 
-def locate(
-    connection: sqlite3.Connection, path: Path, name: str, selector: SpaceId | str | None
-) -> tuple[int, SpaceRow]:
-    """The key and space of the one embedding of that name."""
-    places = {row.id: row for row in chosen_spaces(connection, path, selector)}
-    found = [(key, places[place]) for key, place in find(connection, name) if place in places]
+def locate(view: View, path: Place, selector: SpaceId | str | None, *names: str) -> list[SpaceRow]:
+    """The space of the one embedding of each name."""
+    places = chosen_spaces(view, path, selector)
+    holding = view.holding(names)
+    return [
+        _only(view, path, name, [row for row in places if row.fingerprint in holding[name]], places) for name in names
+    ]
+
+
+def _only(view: View, path: Place, name: str, found: Sequence[SpaceRow], places: Sequence[SpaceRow]) -> SpaceRow:
     if not found:
-        raise UnknownName(f"there is no {name!r} in {path}{did_you_mean(name, _names(connection, places))}")
+        known = {known for row in places for known in view.names(row)}
+        raise UnknownName(f"there is no {name!r} in {path}{did_you_mean(name, known)}")
     if len(found) > 1:
-        held = _listed([row for _, row in found])
-        raise SettingError(f"{name!r} stands in {len(found)} spaces, so say which with space= (--learner): {held}")
+        raise SettingError(
+            f"{name!r} stands in {len(found)} spaces, so say which with space= (--learner): {_listed(found)}"
+        )
     return found[0]
 
 
+def load(view: View, space: SpaceRow, name: str) -> TaskEmbedding:
+    """The embedding of that name, which must be there."""
+    found = view.record(space, name)
+    provenance = json.loads(found.provenance)
+    return TaskEmbedding(name, found.kind, space.identity, found.vector, space.blocks, found.content, provenance)
+
+
 def target_in(
-    connection: sqlite3.Connection, path: Path, target: str | TaskEmbedding, selector: SpaceId | str | None
+    view: View, path: Place, target: str | TaskEmbedding, selector: SpaceId | str | None
 ) -> tuple[TaskEmbedding, SpaceRow]:
     """The embedding to rank for and its space as stored; raises :class:`SpaceMismatch` when it lives elsewhere."""
     if isinstance(target, str):
-        key, row = locate(connection, path, target, selector)
-        return load(connection, key, row), row
-    places = {row.identity: row for row in chosen_spaces(connection, path, selector)}
+        (row,) = locate(view, path, selector, target)
+        return load(view, row, target), row
+    places = {row.identity: row for row in chosen_spaces(view, path, selector)}
     row = places.get(target.space)
     if row is None:
         if len(places) == 1:
@@ -75,9 +92,5 @@ def target_in(
     return target, row
 
 
-def _names(connection: sqlite3.Connection, places: dict[int, SpaceRow]) -> set[str]:
-    return {name for name, place in connection.execute("SELECT name, space FROM embeddings") if place in places}
-
-
 def _listed(rows: Sequence[SpaceRow]) -> str:
-    return ", ".join(f"{row.identity.fingerprint[:12]} ({row.identity})" for row in rows)
+    return ", ".join(f"{row.fingerprint[:12]} ({row.identity})" for row in rows)

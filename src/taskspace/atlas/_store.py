@@ -1,130 +1,166 @@
-"""Connections, transactions, and SQLite's errors as sentences."""
+"""The seam: what the Atlas asks of a store.  Selectors, sentences and search are above it, files and tables below."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import threading
-import weakref
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
-
-from taskspace.atlas.schema import prepare
-from taskspace.errors import AtlasError
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from taskspace.atlas._stored import Record, Row, SpaceRow
+    from taskspace.atlas._values import Entry, Transfer
+    from taskspace.embedding import Blocks, Kind, SpaceId, TaskEmbedding
 
 PATIENCE = 60.0
 """Seconds to wait for another writer."""
 
-_SAFE = "what was stored before is safe"
-_SENTENCES = {
-    sqlite3.SQLITE_NOTADB: "is not an atlas, not even a SQLite file; choose another file",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened; check the path and that you may write to it and its folder",
-    sqlite3.SQLITE_READONLY_DBMOVED: "was moved or deleted while it was open; open it again",
-    sqlite3.SQLITE_READONLY: "is read-only, or its folder is; copy it to a place you may write to",
-    sqlite3.SQLITE_FULL: f"cannot be written, as the disk is full; free some space and run again, {_SAFE}",
-    sqlite3.SQLITE_IOERR: f"cannot be read or written ({{error}}); if the disk is full free some space, {_SAFE}",
-    sqlite3.SQLITE_BUSY: f"was locked by another process for {PATIENCE:.0f} seconds; wait for it and run again",
-    sqlite3.SQLITE_CORRUPT: "is damaged ({error}); restore it from a copy",
-}  # fmt: skip
+
+class Found(NamedTuple):
+    """What a store found by itself: rows, and their vectors float32[n, d]."""
+
+    rows: Sequence[Row]
+    vectors: NDArray[np.float32]
 
 
-class Store:
-    """One SQLite file, used from any number of threads: each gets its own connection.
+class View(Protocol):
+    """One state of the store: what others write meanwhile does not show.
 
-    A connection made before a fork is left alone in the child, which opens its own.
+    A ``space`` is a row of :meth:`spaces` of the same view.
     """
 
-    def __init__(self, path: Path, *, create: bool) -> None:
-        self.path = path
-        self._uri = path.resolve().as_uri()  # once: the working folder may change before another thread connects
-        self._mode = "rwc" if create else "rw"
-        self._local = threading.local()
-        self._opened: list[tuple[int, sqlite3.Connection]] = []
-        self._finalizer = weakref.finalize(self, _close_all, self._opened)
-        self._require_place(create)
-        try:
-            with self._sentences():
-                prepare(self._connection(), path)
-        except BaseException:
-            self.close()
-            raise
-        self._mode = "rw"
+    @property
+    def uuid(self) -> str:
+        """Tells this atlas from any other."""
+        ...
 
-    @contextmanager
-    def reading(self) -> Generator[sqlite3.Connection]:
-        """A consistent view of the file, which no writer waits for."""
-        with self._transaction("BEGIN") as connection:
-            yield connection
+    def spaces(self) -> list[SpaceRow]:
+        """All spaces, oldest first."""
+        ...
 
-    @contextmanager
-    def writing(self) -> Generator[sqlite3.Connection]:
-        """All or nothing; other writers wait, so keep it short."""
-        with self._transaction("BEGIN IMMEDIATE") as connection:
-            yield connection
+    def count(self) -> int:
+        """How many embeddings there are, in all spaces."""
+        ...
+
+    def holding(self, names: Sequence[str]) -> dict[str, set[str]]:
+        """For each name the fingerprints of the spaces with an embedding of that name."""
+        ...
+
+    def kinds(self, space: SpaceRow, names: Sequence[str]) -> dict[str, Kind]:
+        """The kind of each of these names that is there."""
+        ...
+
+    def names(self, space: SpaceRow) -> list[str]:
+        """All names of a space, in any order."""
+        ...
+
+    def names_of(self, space: SpaceRow, content: str, kind: Kind) -> list[str]:
+        """The names of what has this content and kind, in any order."""
+        ...
+
+    def entries(self, space: SpaceRow, kind: Kind | None = None) -> list[Entry]:
+        """Everything but vectors, in any order."""
+        ...
+
+    def record(self, space: SpaceRow, name: str) -> Record:
+        """The embedding of that name, which must be there."""
+        ...
+
+    def records(self, space: SpaceRow, size: int) -> Iterator[list[Record]]:
+        """Everything, oldest first, ``size`` at a time."""
+        ...
+
+    def rows(self, space: SpaceRow) -> list[Row]:
+        """A row per embedding, oldest first."""
+        ...
+
+    def fill(self, space: SpaceRow, out: NDArray[np.float32]) -> None:
+        """Put all vectors into ``out`` float32[n, d], in the order of :meth:`rows`."""
+        ...
+
+    def closest(self, space: SpaceRow, target: TaskEmbedding, k: int, kind: Kind | None) -> Found | None:
+        """Candidates enough for the ``k`` of highest cosine, where the store can search by itself.
+
+        Among them is everything that ties with the last of the ``k``, says nothing, or is the target itself.
+        """
+        ...
+
+    def packed_pool(self, fingerprint: str) -> bytes | None:
+        """A pool as it was put, if it is there."""
+        ...
+
+    def transfers(self) -> list[Transfer]:
+        """All measurements, in the order in which they were noted."""
+        ...
+
+    def check(self) -> Iterable[str]:
+        """What is wrong with the store, one line each."""
+        ...
+
+
+class Change(View, Protocol):
+    """A view, and changes to it that are stored when it ends well.
+
+    SQLite stores all of them or none.  LanceDB stores those of one space, of the transfers, of the pools and of the
+    list of spaces together, one after the other: pools, spaces, transfers, then each space's embeddings.
+    """
+
+    def put_pool(self, fingerprint: str, packed: bytes) -> None:
+        """Keep a pool, unless it is there."""
+        ...
+
+    def put_space(self, space: SpaceId) -> SpaceRow:
+        """The space as stored, added if it is new."""
+        ...
+
+    def set_options(self, space: SpaceRow, options: Mapping[str, Any]) -> None:
+        """Keep the options with which a space can be opened again."""
+        ...
+
+    def put(self, space: SpaceRow, blocks: Blocks, records: Sequence[Record]) -> None:
+        """Store records of different names, over what has these names and their kind.
+
+        ``blocks`` are those of all vectors there; they change only in an empty space.
+        """
+        ...
+
+    def remove(self, space: SpaceRow, names: Sequence[str]) -> None:
+        """Take out what has these names, which must be there."""
+        ...
+
+    def rename(self, space: SpaceRow, old: str, new: str) -> None:
+        """Give what is named ``old`` the name ``new``, which must be free."""
+        ...
+
+    def note(self, transfers: Sequence[Transfer]) -> None:
+        """Add measurements."""
+        ...
+
+    def rename_in_transfers(self, old: str, new: str) -> None:
+        """Follow a renaming, on both sides of every measurement."""
+        ...
+
+
+class Store(Protocol):
+    """An open atlas, for several threads and processes at once."""
+
+    @property
+    def path(self) -> Path | str:
+        """Where it is, as the user said."""
+        ...
+
+    def reading(self) -> AbstractContextManager[View]:
+        """A view, which no writer waits for."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Change]:
+        """A change; other writers wait, so keep it short."""
+        ...
 
     def close(self) -> None:
-        """Move what is in the write-ahead log into the file, so that the file alone can be copied."""
-        self._finalizer()
-
-    @contextmanager
-    def _transaction(self, begin: str) -> Generator[sqlite3.Connection]:
-        if not self._finalizer.alive:
-            raise AtlasError(f"the atlas {self.path} is closed; open it again")
-        with self._sentences():
-            connection = self._connection()
-            connection.execute(begin)
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-
-    def _connection(self) -> sqlite3.Connection:
-        mine: tuple[int, sqlite3.Connection] | None = getattr(self._local, "mine", None)
-        if mine is None or mine[0] != os.getpid():
-            # Other threads never use it; the check is off so that `close` may close it.
-            uri = f"{self._uri}?mode={self._mode}"
-            connection = sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-            mine = self._local.mine = (os.getpid(), connection)
-            self._opened.append(mine)
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA synchronous = FULL")
-        return mine[1]
-
-    def _require_place(self, create: bool) -> None:
-        if self.path.is_dir():
-            raise AtlasError(
-                f"{self.path} is a folder; give the path of a file in it, such as {self.path / 'atlas.db'}"
-            )
-        if not self.path.parent.is_dir():
-            raise AtlasError(f"the folder {self.path.parent} does not exist; make it first")
-        if not create and not self.path.exists():
-            raise AtlasError(f"there is no atlas at {self.path}; check the path, or embed something into it first")
-
-    @contextmanager
-    def _sentences(self) -> Generator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", None) or 0
-            what = _SENTENCES.get(code) or _SENTENCES.get(code & 0xFF) or f"cannot be used ({{error}}); {_SAFE}"
-            raise AtlasError(f"{self.path} {what.format(error=error)}") from error
-        except UnicodeEncodeError as error:
-            raise AtlasError(f"{error.object!r} cannot be written as UTF-8; choose another name") from error
-
-
-def _close_all(opened: list[tuple[int, sqlite3.Connection]]) -> None:
-    mine = [connection for pid, connection in opened if pid == os.getpid()]
-    # A full disk or a reader at work elsewhere: the log then stays beside the file, and nothing is lost.
-    with suppress(sqlite3.Error):
-        for connection in mine[:1]:
-            connection.execute("PRAGMA busy_timeout = 1000")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    for connection in mine:
-        connection.close()
+        """Tidy up and let go."""
+        ...

@@ -1,4 +1,4 @@
-"""All vectors of a space as one matrix: read from the database once, kept in memory and in a cache file."""
+"""All vectors of a space as one matrix: read from the store once, kept in memory and in a cache file."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 
 from taskspace import _home
 from taskspace._files import replacing
-from taskspace.atlas._rows import Row, SpaceRow, rows_of, vectors_of
 from taskspace.errors import EmbeddingError
 from taskspace.ranking import block_cosines, block_norms, centre_of, centred_cosines
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from taskspace.atlas._store import View
+    from taskspace.atlas._stored import Row, SpaceRow
     from taskspace.embedding import Blocks, TaskEmbedding
 
 WORTH_A_FILE = 4_000_000
@@ -63,25 +63,30 @@ class Shelf:
     """
 
     def __init__(self) -> None:
-        self._held: dict[int, Matrix] = {}
+        self._held: dict[str, Matrix] = {}
         self._lock = threading.Lock()
 
-    def matrix(self, connection: sqlite3.Connection, space: SpaceRow) -> Matrix:
-        """The matrix of ``space``, which must have been read in the same transaction."""
+    def has(self, view: View, space: SpaceRow) -> bool:
+        """Whether the matrix can be had without reading the store."""
+        held = self._held.get(space.fingerprint)
+        return (held is not None and held.generation == space.generation) or _path(view, space).exists()
+
+    def matrix(self, view: View, space: SpaceRow) -> Matrix:
+        """The matrix of ``space``, which must come from the same view."""
         with self._lock:
-            held = self._held.get(space.id)
+            held = self._held.get(space.fingerprint)
             if held is None or held.generation != space.generation:
-                held = self._held[space.id] = _build(connection, space)
+                held = self._held[space.fingerprint] = _build(view, space)
             return held
 
 
-def _build(connection: sqlite3.Connection, space: SpaceRow) -> Matrix:
-    rows = rows_of(connection, space.id)
+def _build(view: View, space: SpaceRow) -> Matrix:
+    rows = view.rows(space)
     layout = _layout(space.blocks)
-    path = _path(connection, space)
+    path = _path(view, space)
     table = _open(path, layout, len(rows))
     if table is None:
-        table = _read(connection, space, layout, len(rows))
+        table = _read(view, space, layout, len(rows))
         if table.nbytes >= WORTH_A_FILE:
             _save(path, table)
     _forget_others(path)
@@ -93,17 +98,20 @@ def _layout(blocks: Blocks) -> np.dtype[np.void]:
     return np.dtype([("norms", "<f8", (len(blocks),)), ("vector", "<f4", (sum(size for _, size in blocks),))])
 
 
-def _read(connection: sqlite3.Connection, space: SpaceRow, layout: np.dtype[np.void], count: int) -> NDArray[np.void]:
+def _read(view: View, space: SpaceRow, layout: np.dtype[np.void], count: int) -> NDArray[np.void]:
     table = np.zeros(count, dtype=layout)
-    for record, vector in zip(table, vectors_of(connection, space.id), strict=True):
-        record["vector"] = vector
+    vectors_of(view, space, table["vector"])
     table["norms"] = block_norms(table["vector"], space.blocks)
     return table
 
 
-def _path(connection: sqlite3.Connection, space: SpaceRow) -> Path:
-    (uuid,) = connection.execute("SELECT uuid FROM about").fetchone()
-    name = f"{uuid}-{space.identity.fingerprint[:16]}-{space.generation}.npy"
+def vectors_of(view: View, space: SpaceRow, out: NDArray[np.float32]) -> None:
+    """Read all vectors of a space into ``out``."""
+    view.fill(space, out)
+
+
+def _path(view: View, space: SpaceRow) -> Path:
+    name = f"{view.uuid}-{space.fingerprint[:16]}-{space.generation}.npy"
     return _home.home() / "matrices" / name
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from taskspace._home import default_atlas
-from taskspace.errors import SettingError, did_you_mean
+from taskspace.errors import AtlasError, SettingError, did_you_mean
 
 if TYPE_CHECKING:
     from taskspace.embedding import Kind
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from taskspace.task import Task
 
 AtlasPath = Annotated[
-    Path | None, typer.Option("--atlas", help="The atlas file (default: $TASKSPACE_ATLAS, else one for this user)")
+    str | None,
+    typer.Option(
+        "--atlas",
+        metavar="PATH",
+        help="The atlas: a file, a folder NAME.lance, or a URI such as s3://bucket/name"
+        " (default: $TASKSPACE_ATLAS, else a file for this user)",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Learner = Annotated[
@@ -44,10 +50,25 @@ Centre = Annotated[
 Top = Annotated[int, typer.Option("-k", min=1, help="How many to print.")]
 
 
-def atlas_path(given: Path | None) -> Path:
-    """The file meant by ``--atlas``, or the default one."""
-    named = os.environ.get("TASKSPACE_ATLAS")
-    return given or (Path(named) if named else default_atlas())
+def atlas_path(given: str | None) -> Path | str:
+    """What is meant by ``--atlas``, or the default: a URI as it is, else a path."""
+    named = given or os.environ.get("TASKSPACE_ATLAS")
+    if not named:
+        return default_atlas()
+    return named if "://" in named else Path(named)
+
+
+def atlas_to_fill(given: str | None) -> Path | str:
+    """As :func:`atlas_path`; where none was given, the folder of the default one may not be there yet and is made."""
+    path = atlas_path(given)
+    if given is None and isinstance(path, Path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AtlasError(
+                f"the folder {path.parent} cannot be made ({error.strerror}); say another with --atlas"
+            ) from error
+    return path
 
 
 def checked_kind(kind: str | None) -> Kind | None:

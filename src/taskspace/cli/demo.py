@@ -43,7 +43,7 @@ class Line:
 
 def demo(
     data: Annotated[Path | None, typer.Option(help="A folder of task folders (default: the sample tasks)")] = None,
-    atlas: Annotated[Path | None, typer.Option(help="Keep the atlas in this file.")] = None,
+    atlas: Annotated[str | None, typer.Option(metavar="PATH", help="Keep the atlas there.")] = None,
     rows: Annotated[int, typer.Option(min=20, help="Rows of each data set to embed.")] = 400,
     as_json: o.AsJson = False,
 ) -> None:
@@ -65,7 +65,7 @@ def demo(
 
 
 @contextlib.contextmanager
-def _place(atlas: Path | None) -> Generator[Path]:
+def _place(atlas: str | None) -> Generator[Path | str]:
     if atlas is not None:
         yield atlas
         return

@@ -73,10 +73,10 @@ def _surrogate() -> Check:
     return Check("surrogate", True, f"{found.name} ({found.revision}), {found.fingerprint[:12]}")
 
 
-def _atlas(path: Path) -> Check:
+def _atlas(path: Path | str) -> Check:
     from taskspace.atlas import Atlas
 
-    if not path.exists():
+    if isinstance(path, Path) and not path.exists():
         return Check("atlas", None, f"{path} is not there yet; taskspace embed makes it")
     with Atlas(path, create=False) as store:
         problems = store.check()

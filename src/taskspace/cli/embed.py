@@ -13,7 +13,7 @@ import typer
 
 from taskspace.cli import _options as o
 from taskspace.cli._space import space_for
-from taskspace.errors import AtlasError, SettingError
+from taskspace.errors import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,6 +55,15 @@ def embed(
     trust_pickle: Annotated[
         bool, typer.Option("--trust-pickle", help="Unpickle joblib and pickle files: only those you made.")
     ] = False,
+    runner: Annotated[
+        str, typer.Option(help="Where the work is done: local, processes (of this machine) or ray (a cluster).")
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="How many workers (default: one per core, or per GPU of a cluster)")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="The Ray cluster (default: $RAY_ADDRESS, else one on this machine)")
+    ] = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Embed data sets (FILE …) and models (--labeler) into the atlas.
@@ -62,20 +71,20 @@ def embed(
     What is there with the same content is kept, so a run that was stopped goes on where it was.
     """
     from taskspace.atlas import Atlas
-    from taskspace.scale import embed_all
+    from taskspace.scale import embed_all, runner_named
     from taskspace.task import Pool
 
+    where = runner_named(runner, workers=workers, address=address)
     read = partial(o.read_source, text=text, text_pair=text_pair, label=label, limit=limit)
     data = _data_sources(inputs or [], read, name)
     models = _model_sources(labeler or [], name, trust_pickle=trust_pickle, reads=reads, device=device)
     _require_sense(len(data) + len(models), name)
-    path = o.atlas_path(atlas)
-    if atlas is None:
-        _make_folder(path.parent)
+    path = o.atlas_to_fill(atlas)
     texts = None if pool is None else Pool.from_file(pool)
     with Atlas(path) as store:
         space = space_for(store, data, texts, learner=learner, surrogate=surrogate, seed=seed, device=device)
-        outcomes = _watched(embed_all(space, [*data, *models], store), len(data) + len(models), as_json=as_json)
+        sources = [*data, *models]
+        outcomes = _watched(embed_all(space, sources, store, where), len(sources), as_json=as_json)
     if as_json:
         o.print_json(_document(path, space.identity, outcomes))
     else:
@@ -87,21 +96,23 @@ def embed(
 def _data_sources(inputs: list[str], read: Callable[[str], Task], name: str | None) -> list[Source]:
     from taskspace.scale import Source
 
-    def task(where: str) -> Task:
-        return read(where) if name is None else replace(read(where), name=name)
+    return [Source(where, partial(_task, read, where, name)) for where in inputs]
 
-    return [Source(where, partial(task, where)) for where in inputs]
+
+def _task(read: Callable[[str], Task], where: str, name: str | None) -> Task:
+    return read(where) if name is None else replace(read(where), name=name)
 
 
 def _model_sources(
     specs: list[str], name: str | None, *, trust_pickle: bool, reads: str | None, device: str | None
 ) -> list[Source]:
+    from taskspace.cli._models import Models
     from taskspace.labelers._labeler import require_reads
     from taskspace.labelers.load import Loader
     from taskspace.scale import Source
 
-    loader = Loader(trust_pickle, None if reads is None else require_reads(reads), device)
-    return [Source(spec, partial(loader.load, spec, name=name)) for spec in specs]
+    models = Models(Loader(trust_pickle, None if reads is None else require_reads(reads), device))
+    return [Source(spec, partial(models.load, spec, name)) for spec in specs]
 
 
 def _require_sense(count: int, name: str | None) -> None:
@@ -109,13 +120,6 @@ def _require_sense(count: int, name: str | None) -> None:
         raise SettingError("nothing to embed was given; name files, folders, Hub ids, or models with --labeler")
     if name is not None and count > 1:
         raise SettingError(f"--name {name} fits one thing, and {count} were given; embed it alone")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AtlasError(f"the folder {folder} cannot be made ({error.strerror}); say another with --atlas") from error
 
 
 def _watched(outcomes: Iterable[Outcome], total: int, *, as_json: bool) -> list[Outcome]:
@@ -148,12 +152,12 @@ def _line(outcome: Outcome) -> str:
     return f"{outcome.status:<9} {outcome.name} ({outcome.embedding.kind}; {', '.join(facts)})"
 
 
-def _summary(path: Path, space: SpaceId, outcomes: list[Outcome]) -> str:
+def _summary(path: Path | str, space: SpaceId, outcomes: list[Outcome]) -> str:
     counts = Counter(outcome.status for outcome in outcomes)
     return f"{', '.join(f'{n} {status}' for status, n in counts.items())} in {path} ({space})"
 
 
-def _document(path: Path, space: SpaceId, outcomes: list[Outcome]) -> dict[str, Any]:
+def _document(path: Path | str, space: SpaceId, outcomes: list[Outcome]) -> dict[str, Any]:
     return {
         "atlas": str(path),
         "space": space.to_dict() | {"fingerprint": space.fingerprint},

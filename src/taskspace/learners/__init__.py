@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from taskspace.errors import SettingError, did_you_mean
 from taskspace.learners._evidence import Evidence, gather
-from taskspace.learners._learner import Embed, EmbedsMany, Ground, Learned, Learner, LearnsMany
+from taskspace.learners._learner import Embed, EmbedsMany, FitsPool, Ground, Learned, Learner, LearnsMany
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "LEARNERS", "Embed", "EmbedsMany", "Evidence", "Ground", "Learned", "Learner", "LearnsMany", "gather",
-    "load_learner",
+    "LEARNERS", "Embed", "EmbedsMany", "Evidence", "FitsPool", "Ground", "Learned", "Learner", "LearnsMany",
+    "gather", "load_learner",
 ]  # fmt: skip
 
 LEARNERS = {

@@ -27,12 +27,16 @@ def require_at_least(least: int, **given: Any) -> None:
 
 @dataclass(frozen=True)
 class Ground:
-    """What everything in a space shares: the surrogate, the pool and the seed."""
+    """What everything in a space shares: the surrogate, the pool and the seed.
+
+    ``fitted`` is what a learner that :class:`FitsPool` has fitted to them elsewhere.
+    """
 
     surrogate: Surrogate
     pool: Pool
     seed: int
     progress: bool = False
+    fitted: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,3 +87,16 @@ class LearnsMany(Learner, Protocol):
 
     @property
     def at_once(self) -> int: ...
+
+
+@runtime_checkable
+class FitsPool(Learner, Protocol):
+    """A learner that fits something to the pool before its first task.
+
+    All vectors of a space have to stand on one such fit: where several processes embed, one of them fits and the
+    others are given what came out, as :attr:`Ground.fitted`.
+    """
+
+    def fit(self, ground: Ground) -> Any:
+        """A value that can be pickled."""
+        ...

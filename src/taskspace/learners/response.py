@@ -53,8 +53,12 @@ class Response:
     def settings(self) -> Mapping[str, Any]:
         return {"components": self.components, "shrinkage": float(self.shrinkage)}
 
+    def fit(self, ground: Ground) -> Coordinates:
+        """The space's coordinates."""
+        return pool_coordinates(ground, self.components)
+
     def bind(self, ground: Ground) -> Embed:
-        places = Places(ground, pool_coordinates(ground, self.components))
+        places = Places(ground, self.fit(ground) if ground.fitted is None else ground.fitted)
 
         def embed(evidence: Evidence) -> Learned:
             return respond(places.of(evidence.inputs), evidence, self.shrinkage)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from taskspace.errors import SettingError
 from taskspace.merging._vector import TaskVector, joined_base, summed
+from taskspace.merging.carriers import combine
 from taskspace.merging.coefficients import coefficients
-from taskspace.merging.methods import Inputs, Merged, method_named
+from taskspace.merging.methods import Inputs, Linear, Merged, method_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,8 @@ def merge(
     carrier = Merged(inputs, by)
     carrier.layout  # noqa: B018  # raises now where vectors do not fit each other, and the next where not the method
     carrier.combine  # noqa: B018
+    if isinstance(by, Linear):
+        carrier = combine(list(zip(by.coefficients(counted), inputs.carriers, strict=True)))
     told: dict[str, float] = {}
     for vector, weight in zip(vectors, counted, strict=True):
         for task, own in vector.weights.items():

@@ -22,7 +22,9 @@ from taskspace.merging.window import floating
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from taskspace.merging.adapters import Adapter
     from taskspace.merging.checkpoint import Layout
+    from taskspace.merging.files import Saved
     from taskspace.merging.result import Result
     from taskspace.prompting.soft import PromptVector
 
@@ -67,11 +69,17 @@ class TaskVector:
         return cls(Difference(tuned, under, layout), {name or tuned.name: 1.0}, Base.of(under, layout), about)
 
     @classmethod
-    def from_peft(cls, adapter: str | Path, *, base: Source | None = None, name: str | None = None) -> TaskVector:
-        """A LoRA adapter folder, its factor pairs kept; see :mod:`taskspace.merging.adapters`."""
+    def from_peft(
+        cls, adapter: str | Path, *, base: Source | None = None, name: str | None = None, ignore: Sequence[str] = ()
+    ) -> TaskVector:
+        """A LoRA, rsLoRA or DoRA adapter folder, its factors kept (:func:`taskspace.merging.adapters.read_adapter`).
+
+        A ``base`` is needed where the adapter alone does not say the difference; ``ignore`` holds shell patterns
+        (``classifier.*``) of tensors that it holds whole and that are left out.
+        """
         from taskspace.merging.adapters import read_adapter
 
-        return read_adapter(Path(adapter), base=None if base is None else opened(base), name=name)
+        return read_adapter(Path(adapter), base=None if base is None else opened(base), name=name, ignore=ignore)
 
     @classmethod
     def from_prompt(cls, vector: PromptVector) -> TaskVector:
@@ -145,6 +153,25 @@ class TaskVector:
         from taskspace.merging.result import write
 
         return write(self, None if base is None else opened(base), out, scale=scale, **writing)
+
+    def save(self, path: str | Path, codec: str = "raw", **options: Any) -> Saved:
+        """Write it in one file, in few bits if you like; see :func:`taskspace.merging.files.save`."""
+        from taskspace.merging.files import save
+
+        return save(self, path, codec, **options)
+
+    @classmethod
+    def load(cls, path: str | Path) -> TaskVector:
+        """One that was saved; nothing is read yet but the header (:func:`taskspace.merging.files.load`)."""
+        from taskspace.merging.files import load
+
+        return load(path)
+
+    def to_peft(self, folder: str | Path, *, rank: int | None = None, base_model: str | None = None) -> Adapter:
+        """A sum of adapters as one, exact without ``rank``; see :func:`taskspace.merging.adapters.write_adapter`."""
+        from taskspace.merging.adapters import write_adapter
+
+        return write_adapter(self, folder, rank=rank, base_model=base_model)
 
 
 def summed(vectors: Sequence[TaskVector], weights: Sequence[float]) -> TaskVector:

@@ -44,6 +44,7 @@ class _Place:
     spec: Spec
     file: Path
     offset: int
+    state: tuple[int, int]
 
 
 @final
@@ -70,10 +71,11 @@ class Checkpoint:
         dtype = place.spec.stored
         try:
             found = np.fromfile(place.file, dtype, stop - start, offset=place.offset + start * dtype.itemsize)
+            state = _state(place.file)
         except OSError as error:
             raise WeightsError(f"{place.file} cannot be read ({error.strerror}); check it, and run again") from error
-        if len(found) != stop - start:
-            raise WeightsError(f"{place.file} became shorter while it was read; copy it again")
+        if state != place.state:
+            raise WeightsError(f"{place.file} has changed since it was opened; open it again")
         return found
 
 
@@ -113,6 +115,13 @@ def digest(weights: Weights, name: str) -> str:
     return hashlib.sha256(f"{spec}".encode() + seen).hexdigest()[:16]
 
 
+def metadata(file: Path) -> Mapping[str, str]:
+    """The strings of a safetensors header that are about the whole file."""
+    _, said = _said(file)
+    found = said.get("__metadata__")
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
 def named(*parts: str | bytes) -> str:
     """One short name of all parts, in their order."""
     seen = hashlib.sha256()
@@ -150,7 +159,18 @@ def _indexed(index: Path) -> list[Path]:
 
 
 def _header(file: Path) -> dict[str, _Place]:
-    """Where each tensor lies; see the safetensors format: a length, that many bytes of JSON, the numbers."""
+    """Where each tensor lies."""
+    begin, said = _said(file)
+    try:
+        state = _state(file)
+        tensors = {name: about for name, about in said.items() if name != "__metadata__"}
+        return {name: _place(file, begin, state, name, about) for name, about in tensors.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"the header of {file} is damaged ({type(error).__name__}); save the model again") from error
+
+
+def _said(file: Path) -> tuple[int, dict[str, Any]]:
+    """Where the numbers begin, and the header: the format is a length, that many bytes of JSON, the numbers."""
     try:
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
@@ -160,23 +180,25 @@ def _header(file: Path) -> dict[str, _Place]:
         raise WeightsError(f"{file} is not a readable safetensors file ({error}); save the model again") from error
     if not isinstance(said, dict):
         raise WeightsError(f"{file} is not a whole safetensors file; copy or save it again")
-    try:
-        tensors = {name: about for name, about in said.items() if name != "__metadata__"}
-        return {name: _place(file, 8 + length, size, name, about) for name, about in tensors.items()}
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"the header of {file} is damaged ({type(error).__name__}); save the model again") from error
+    return 8 + length, said
 
 
-def _place(file: Path, start: int, size: int, name: str, about: Mapping[str, Any]) -> _Place:
+def _state(file: Path) -> tuple[int, int]:
+    """When it was last written, and its bytes: headers are read once, and hold for no other file of that name."""
+    now = file.stat()
+    return now.st_mtime_ns, now.st_size
+
+
+def _place(file: Path, start: int, state: tuple[int, int], name: str, about: Mapping[str, Any]) -> _Place:
     spec = Spec(str(about["dtype"]), tuple(int(n) for n in about["shape"]))
     if spec.dtype not in FLOATING and spec.dtype not in OTHER:
         raise WeightsError(f"{name!r} of {file} is stored as {spec.dtype}; save the model in F32, F16 or BF16")
     begin, end = (int(n) for n in about["data_offsets"])
     if end - begin != spec.nbytes:
         raise WeightsError(f"{name!r} of {file} is {spec}, and has {end - begin} bytes; save the model again")
-    if start + end > size:
-        raise WeightsError(f"{file} ends after {size:,} bytes, within {name!r}; it was cut short, so copy it again")
-    return _Place(spec, file, start + begin)
+    if start + end > state[1]:
+        raise WeightsError(f"{file} ends after {state[1]:,} bytes, within {name!r}; it was cut short, so copy it again")
+    return _Place(spec, file, start + begin, state)
 
 
 def _named(key: str, dtype: np.dtype[Any]) -> str:

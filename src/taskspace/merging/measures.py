@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taskspace.merging.carriers import Carrier, Combined, Factors
+from taskspace.merging.carriers import Carrier, Factors
+from taskspace.merging.carriers.combined import terms
 from taskspace.merging.carriers.factors import inner
 from taskspace.merging.window import STRETCH, windows
 
@@ -21,7 +22,7 @@ def inner_products(one: Carrier, two: Carrier) -> dict[str, float]:
 
 def _inner(one: Carrier, two: Carrier, name: str) -> float:
     """Sums are taken apart first, so that factor pairs meet factor pairs."""
-    left, right = _terms(one, name), _terms(two, name)
+    left, right = terms(one, name), terms(two, name)
     if all(isinstance(part, Factors) for _, part in [*left, *right]):
         return sum(
             w * v * inner(a.pairs[name], b.pairs[name])
@@ -38,8 +39,3 @@ def _inner(one: Carrier, two: Carrier, name: str) -> float:
 def stretch_of(*carriers: Carrier, name: str, layout: Layout, usual: int = STRETCH) -> int:
     """Numbers to read at once: the whole tensor where one of them comes no cheaper in parts."""
     return max(layout[name].size, 1) if any(carrier.whole for carrier in carriers) else usual
-
-
-def _terms(carrier: Carrier, name: str) -> list[tuple[float, Carrier]]:
-    parts = carrier.terms if isinstance(carrier, Combined) else ((1.0, carrier),)
-    return [(weight, part) for weight, part in parts if name in part.layout]

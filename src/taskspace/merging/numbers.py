@@ -89,7 +89,7 @@ def _to_brain(values: NDArray[Any]) -> NDArray[np.uint16]:
 
 
 def _from_half(stored: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Half precision, which numpy casts one by one: here bits are moved, and only what is zero, tiny or infinite is cast.
+    """Half precision, which numpy casts one by one: bits are moved, and only what is zero, tiny or infinite is cast.
 
     A float32 has the same sign, an exponent that counts from 112 lower, and 13 more bits behind the point.
     """

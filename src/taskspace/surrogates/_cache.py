@@ -62,6 +62,10 @@ class FeatureCache:
             with contextlib.suppress(sqlite3.OperationalError), db:
                 db.executemany("INSERT OR IGNORE INTO features VALUES (?, ?)", rows)
 
+    def hold(self, vectors: Mapping[bytes, Vector]) -> None:
+        """Answer with these from now on, in this process and from memory; they are not copied."""
+        self._memory.update(vectors)
+
     @contextlib.contextmanager
     def _open(self) -> Generator[sqlite3.Connection | None]:
         db = self._connect()

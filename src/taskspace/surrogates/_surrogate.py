@@ -48,10 +48,16 @@ class Surrogate:
         self.max_length = max_length
         self._shape = shape
         self._device = device
+        self._caches = cache
         self._cache = FeatureCache(home() / "features" / f"{self.fingerprint[:24]}.db" if cache else None)
 
     def __repr__(self) -> str:
         return f"Surrogate({self.located.name!r}, layers={self.layers}, max_length={self.max_length})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It travels as the place of its files and the way of reading: neither weights nor features come along."""
+        files = (self.located.name, self.located.folder, self.located.revision)
+        return _arrived, (*files, self.layers, self.max_length, self._device, self._caches)
 
     @property
     def kind(self) -> ModelKind:
@@ -116,6 +122,10 @@ class Surrogate:
         if not keys:
             return np.zeros((0, len(self.layers) * self.hidden), dtype=np.float32)
         return np.stack([known[key] for key in keys])
+
+    def hold(self, texts: Sequence[str], features: NDArray[np.float32]) -> None:
+        """Take what :meth:`features` gave for these texts elsewhere; it is neither copied nor written down."""
+        self._cache.hold(dict(zip(map(text_key, texts), features, strict=True)))
 
     @property
     def reads_last_layer(self) -> bool:
@@ -206,6 +216,17 @@ def load_surrogate(
     located = locate(surrogate, revision=revision)
     chosen = default_layers(shape_of(located).depth) if layers is None else layers
     return Surrogate(located, layers=chosen, max_length=max_length, device=device, cache=cache)
+
+
+def _arrived(
+    name: str, folder: Path, revision: str, layers: Sequence[int], max_length: int, device: str | None, cache: bool
+) -> Surrogate:
+    """In the same folder, else wherever this machine has it; its files are hashed anew."""
+    if folder.is_dir():
+        located = Located(name, folder, revision)
+    else:
+        located = locate(name, revision=None if revision in ("local", "wheel") else revision)
+    return Surrogate(located, layers=layers, max_length=max_length, device=device, cache=cache)
 
 
 def default_layers(depth: int) -> tuple[int, ...]:

@@ -60,7 +60,9 @@ def transfer(
         int | None, typer.Option(min=1, help="Threads of a process (default: one each where there are several).")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, … (default: cuda where there is one)")] = None,
-    atlas: Annotated[Path | None, typer.Option(help="Note each measured transfer in this atlas too, once.")] = None,
+    atlas: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Note each measured transfer in this atlas too, once.")
+    ] = None,
     reads: Annotated[str | None, typer.Option(help="What labelers are given: texts, pairs or both.")] = None,
     trust_pickle: Annotated[
         bool, typer.Option("--trust-pickle", help="Unpickle joblib and pickle files: only those you made.")

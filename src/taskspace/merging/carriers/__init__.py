@@ -5,7 +5,8 @@ from __future__ import annotations
 from taskspace.merging.carriers._carrier import Carrier
 from taskspace.merging.carriers.arrays import Arrays
 from taskspace.merging.carriers.combined import Combined, combine
+from taskspace.merging.carriers.decomposed import Decomposed
 from taskspace.merging.carriers.difference import Difference
-from taskspace.merging.carriers.factors import Factors, Pair
+from taskspace.merging.carriers.factors import Factors, Pair, Place
 
-__all__ = ["Arrays", "Carrier", "Combined", "Difference", "Factors", "Pair", "combine"]
+__all__ = ["Arrays", "Carrier", "Combined", "Decomposed", "Difference", "Factors", "Pair", "Place", "combine"]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from taskspace.errors import WeightsError
+from taskspace.merging.carriers.factors import Factors
+from taskspace.merging.carriers.scaled import Scaled
 from taskspace.merging.checkpoint import named
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from taskspace.merging.carriers._carrier import Carrier
+    from taskspace.merging.carriers.factors import Pair
     from taskspace.merging.checkpoint import Layout
     from taskspace.merging.numbers import Spec
     from taskspace.merging.window import Window
@@ -62,6 +65,24 @@ def combine(terms: Sequence[tuple[float, Carrier]]) -> Combined:
             carriers[id(part)] = part
             weights[id(part)] = weights.get(id(part), 0.0) + weight * own
     return Combined(tuple((weight, carriers[key]) for key, weight in weights.items() if weight))
+
+
+def terms(carrier: Carrier, name: str) -> list[tuple[float, Carrier]]:
+    """What a tensor is the weighted sum of, seen through sums of sums and scalings."""
+    if name not in carrier.layout:
+        return []
+    if isinstance(carrier, Combined):
+        return [(w * own, part) for w, each in carrier.terms for own, part in terms(each, name)]
+    if isinstance(carrier, Scaled):
+        return [(carrier.factors.get(name, 1.0) * own, part) for own, part in terms(carrier.carrier, name)]
+    return [(1.0, carrier)]
+
+
+def factors(carrier: Carrier, name: str) -> list[tuple[float, Pair]]:
+    """The weighted pairs that a tensor is the sum of; none where another part names it too."""
+    found = terms(carrier, name)
+    pairs = [(weight, part.pairs[name]) for weight, part in found if isinstance(part, Factors)]
+    return pairs if len(pairs) == len(found) else []
 
 
 def joined(layouts: Sequence[Layout]) -> Layout:

@@ -1,0 +1,128 @@
+"""An atlas from a data set repository of the Hub: a new one, or into one that is there."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from taskspace.atlas import Atlas
+from taskspace.atlas.engines import open_store
+from taskspace.errors import AtlasError, SettingError, TaskspaceWarning
+from taskspace.hub._client import hub_client, named
+from taskspace.hub._fetching import Fetched, fetch
+from taskspace.hub._joining import Plan, keep_spaces, note_missing, plan_for, require_no_clash, store_batch
+from taskspace.hub._manifest import SPACES
+from taskspace.hub._sharing import PULLED_FROM
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from taskspace.atlas._store import Store
+    from taskspace.atlas._stored import Record
+    from taskspace.embedding import Kind
+    from taskspace.hub._manifest import SpacePart
+
+_AT_ONCE = 256
+"""Embeddings committed together: what a kill in between loses at most, and the next pull brings."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What came: of the repository's embeddings ``added`` are new here, ``held`` were here before.
+
+    ``commit`` is the state that was pulled; ``from_cache`` that the Hub could not be asked for a newer one.
+    """
+
+    repo: str
+    commit: str
+    from_cache: bool
+    spaces: int
+    added: int
+    replaced: int
+    held: int
+    transfers: int
+    pools: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def pull(
+    repo: str,
+    atlas: Atlas | str | Path,
+    *,
+    revision: str | None = None,
+    replace: bool = False,
+    token: str | bool | None = None,
+    endpoint: str | None = None,
+) -> Pulled:
+    """Bring what ``repo`` (``owner/name``, or ``owner/name@revision``) holds into ``atlas``, which is made if need be.
+
+    What the atlas lacks is added, with the times at which it was embedded and measured; what it has stays.  In its
+    provenance each new embedding says from which commit it was pulled.  Everything is fetched and checked first, so
+    nothing is written when something is wrong; a pull that is stopped while writing leaves whole embeddings, and the
+    next one goes on.
+
+    Raises :class:`AtlasError` when the repository cannot be had, is no atlas, is damaged or of a newer format, and,
+    unless ``replace``, when a name here stands for something else there.
+    """
+    name, at = named(repo)
+    if at is not None and revision not in (None, at):
+        raise SettingError(f"{repo} and the revision {revision} say two different things; leave one out")
+    api = hub_client().HfApi(token=token, endpoint=endpoint, library_name="taskspace")
+    fetched = fetch(api, name, revision or at)
+    if fetched.from_cache:
+        warnings.warn(
+            f"the Hub could not be asked; this is commit {fetched.commit[:12]} of {name}, from this machine's cache",
+            TaskspaceWarning,
+            stacklevel=2,
+        )
+    parts = fetched.manifest.spaces
+    offers = [_offered(fetched, part) for part in parts]
+    pools, transfers = fetched.pools(), fetched.transfers()
+    path = atlas.path if isinstance(atlas, Atlas) else atlas
+    store = open_store(path, create=True)
+    try:
+        with store.reading() as view:
+            plans = [plan_for(view, part, offered, path) for part, offered in zip(parts, offers, strict=True)]
+        if not replace:
+            require_no_clash(plans, path, name)
+        new_pools = keep_spaces(store, parts, pools)
+        for plan in plans:
+            _write(store, fetched, plan)
+        noted = note_missing(store, transfers)
+    finally:
+        store.close()
+    return Pulled(
+        name, fetched.commit, fetched.from_cache, len(plans), sum(len(plan.new) for plan in plans),
+        sum(len(plan.changed) for plan in plans), sum(plan.held for plan in plans), noted, new_pools,
+    )  # fmt: skip
+
+
+def _offered(fetched: Fetched, part: SpacePart) -> dict[str, tuple[Kind, str]]:
+    """Kind and content of everything in a space; reads all of it once, so that nothing damaged is written later."""
+    offered: dict[str, tuple[Kind, str]] = {each.name: (each.kind, each.content) for each in fetched.records(part)}
+    counts = Counter(kind for kind, _ in offered.values())
+    if counts != Counter(dict(part.kinds)):
+        raise AtlasError(
+            f"{part.file.path} of {fetched.repo} holds other kinds than {SPACES} says; pull another revision, or have"
+            " it pushed again"
+        )
+    return offered
+
+
+def _write(store: Store, fetched: Fetched, plan: Plan) -> None:
+    """Store what the plan takes, some embeddings at a time."""
+    source = f"{fetched.repo}@{fetched.commit}"
+    wanted = (_from(source, each) for each in fetched.records(plan.part) if each.name in plan.taken)
+    while batch := list(islice(wanted, _AT_ONCE)):
+        store_batch(store, plan, batch)
+
+
+def _from(source: str, record: Record) -> Record:
+    """The embedding, saying where it was pulled from unless it came there from elsewhere."""
+    return record._replace(provenance=json.dumps({PULLED_FROM: source, **json.loads(record.provenance)}))

@@ -1,0 +1,48 @@
+"""The advice, in a sentence or two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taskspace.report._values import TaskFacts, Verdict
+from taskspace.report._words import counted, is_none, share, signed
+
+if TYPE_CHECKING:
+    from taskspace.ranking import Hit, Ranking
+
+
+def verdict_of(task: TaskFacts, ranking: Ranking, *, unit: str, hundredths: bool) -> Verdict:
+    """What to do, as far as the ranking says."""
+    sources = [hit for hit in ranking if not is_none(hit.kind)]
+    if not sources:
+        return Verdict("nothing", f"There is nothing in this atlas to start {task.name} from.",
+                       "Embed data sets or models into it, then ask again.")  # fmt: skip
+    if ranking.calibrated:
+        return _calibrated(task, sources, unit=unit, hundredths=hundredths)
+    if not task.informative:
+        return Verdict(
+            "doubtful", f"What {task.name} should start from cannot be said.",
+            "Its labels cannot be told from noise through this base model, so no likeness counts.",
+        )  # fmt: skip
+    first = sources[0]
+    return Verdict(
+        "nearest",
+        f"{first.name} is most like {task.name}; whether it helps is not known.",
+        f"Likeness {first.score:.2f}, the highest of {counted(len(sources), 'candidate')}. No gain can be predicted,"
+        " since too few transfers have been measured in this atlas.",
+    )
+
+
+def _calibrated(task: TaskFacts, sources: list[Hit], *, unit: str, hundredths: bool) -> Verdict:
+    first = sources[0]
+    gain = first.gain
+    assert gain is not None
+    low, mean, high = (signed(value, hundredths=hundredths) for value in (gain.low, gain.mean, gain.high))
+    expected = f"{mean} {unit} expected (90 % interval {low} to {high})"
+    chance = f"it helps with probability {share(gain.helps)}"
+    if gain.mean <= 0:
+        return Verdict("plain", f"Start {task.name} from the plain model.",
+                       f"No candidate is expected to help. The best, {first.name}: {expected}; {chance}.")  # fmt: skip
+    if gain.low > 0:
+        return Verdict("start", f"Start {task.name} from {first.name}.", f"{expected}; {chance}.")
+    return Verdict("try", f"Try {first.name} first for {task.name}, beside the plain model.", f"{expected}; {chance}.")
