@@ -28,7 +28,8 @@ class Found(NamedTuple):
 
 
 class View(Protocol):
-    """One state of the store: what others write meanwhile does not show.
+    """One state of the store: what others write meanwhile does not show.  (LanceDB: of its transfers and its pools,
+    from the first question about them on.)
 
     A ``space`` is a row of :meth:`spaces` of the same view.
     """
@@ -104,6 +105,9 @@ class View(Protocol):
 
 class Change(View, Protocol):
     """A view, and changes to it that are stored when it ends well.
+
+    Its questions are about what was there before; what was changed since may show (SQLite) or not (LanceDB).  What was
+    removed can be put again, as another kind too.
 
     SQLite stores all of them or none.  LanceDB stores those of one space, of the transfers, of the pools and of the
     list of spaces together, one after the other: pools, spaces, transfers, then each space's embeddings.

@@ -100,14 +100,9 @@ def _layout(blocks: Blocks) -> np.dtype[np.void]:
 
 def _read(view: View, space: SpaceRow, layout: np.dtype[np.void], count: int) -> NDArray[np.void]:
     table = np.zeros(count, dtype=layout)
-    vectors_of(view, space, table["vector"])
+    view.fill(space, table["vector"])
     table["norms"] = block_norms(table["vector"], space.blocks)
     return table
-
-
-def vectors_of(view: View, space: SpaceRow, out: NDArray[np.float32]) -> None:
-    """Read all vectors of a space into ``out``."""
-    view.fill(space, out)
 
 
 def _path(view: View, space: SpaceRow) -> Path:

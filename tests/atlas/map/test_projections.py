@@ -59,12 +59,12 @@ print(json.dumps(chart.to_dict()))
 def test_umap_keeps_groups_apart_and_says_the_same_again(groups, elsewhere, tmp_path, monkeypatch):
     """In a process that interprets what numba would take half a minute to compile."""
     pytest.importorskip("umap")
-    vectors, label = groups([9, 12, 10], noise=0.1)
+    vectors, label = groups([6, 8, 6], noise=0.1)
     np.save(tmp_path / "vectors.npy", vectors)
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     chart = json.loads(elsewhere(UMAP, tmp_path / "vectors.npy"))
     assert (chart["method"], chart["explained"]) == ("umap", None)
-    assert chart["kept"] > 2 * chart["chance"]
+    assert chart["kept"] > 1.5 * chart["chance"]
     points = np.array([chart["x"], chart["y"]]).T
     middles = np.array([points[label == group].mean(axis=0) for group in range(3)])
     nearest = np.linalg.norm(points[:, None] - middles, axis=-1).argmin(axis=1)

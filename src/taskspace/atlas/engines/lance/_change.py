@@ -36,7 +36,8 @@ class LanceChange(LanceView):
     def __init__(self, connection: Connection, *, alone: bool) -> None:
         super().__init__(connection)
         self._alone = alone
-        self._places = count(time.time_ns())
+        self._written = time.time_ns()
+        self._places = count(self._written)
         self._pools: dict[str, bytes] = {}
         self._noted: list[Transfer] = []
         self._renamed: dict[str, str] = {}
@@ -68,7 +69,7 @@ class LanceChange(LanceView):
             self._change(space, "blocks", blocks)
         held = self._held(space, [record.name for record in records])
         for record in records:
-            _, age = held.get(record.name, (None, None))
+            _, age = (None, None) if record.name in self._removed[place] else held.get(record.name, (None, None))
             self._put[place][record.name] = (next(self._places) if age is None else age, record)
         if held:
             self._over.add(place)
@@ -98,8 +99,8 @@ class LanceChange(LanceView):
             done.append(commits := self._commits(vectors_table(self._rows[place])))
             rows, removed = self._put[place], self._removed[place]
             if rows or removed:
-                new = place not in self._over
-                commits.put(lambda place=place: self._reader(place), len(rows), removed, new=new)
+                new, anyway = place not in self._over, not rows.keys().isdisjoint(removed)
+                commits.put(lambda place=place: self._reader(place), len(rows), removed, new=new, anyway=anyway)
         return done
 
     def _change(self, space: SpaceRow, field: str, value: Any) -> None:
@@ -144,7 +145,7 @@ class LanceChange(LanceView):
             added = [
                 {"id": uuid.uuid4().hex, "place": next(self._places), **vars(transfer)} for transfer in self._noted
             ]
-            commits.append(lambda: self._table(TRANSFERS, added))
+            commits.insert(lambda: self._table(TRANSFERS, added))  # by id, so that none is noted twice when retried
 
     def _follow(self, row: dict[str, Any]) -> dict[str, Any] | None:
         new = row | {side: self._renamed.get(row[side], row[side]) for side in ("source", "target")}
@@ -162,16 +163,18 @@ class LanceChange(LanceView):
         if not space.dims:
             raise AtlasError(f"{next(iter(rows))!r} has no numbers, which LanceDB cannot hold; embed it again")
         schema = schema_of(pa, vectors_table(space))
-        return pa.RecordBatchReader.from_batches(schema, _batches(pa, schema, list(rows.values()), space.dims))
+        return pa.RecordBatchReader.from_batches(
+            schema, _batches(pa, schema, list(rows.values()), space.dims, self._written)
+        )
 
 
-def _batches(pa: Any, schema: Any, rows: Sequence[tuple[int, Record]], dims: int) -> Iterator[Any]:
+def _batches(pa: Any, schema: Any, rows: Sequence[tuple[int, Record]], dims: int, written: int) -> Iterator[Any]:
     step = max(1, _AT_ONCE // (4 * dims))
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
         vectors = np.stack([record.vector for _, record in part])
         norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
         columns = {name: [getattr(record, name, None) for _, record in part] for name in schema.names}
-        columns |= {"place": [age for age, _ in part], "norm": norms}
+        columns |= {"place": [age for age, _ in part], "written": [written] * len(part), "norm": norms}
         columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), dims)
         yield pa.record_batch([pa.array(columns[field.name], field.type) for field in schema], schema=schema)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from taskspace.atlas.engines.lance._connection import Connection
 
-KEPT_FOR = timedelta(minutes=10)
+KEPT_FOR = timedelta(hours=6)
 """How long a version can still be read after another one took its place."""
 
 _MARGIN = timedelta(minutes=1)
@@ -47,21 +47,24 @@ class Commits:
         """Add rows with keys that nobody else has."""
         self._patiently(lambda table: table.add(rows()))
 
-    def put(self, rows: Callable[[], Any], count: int, removed: Sequence[str], *, new: bool) -> None:
+    def put(
+        self, rows: Callable[[], Any], count: int, removed: Sequence[str], *, new: bool, anyway: bool = False
+    ) -> None:
         """Store ``count`` embeddings over what has their names, and take others out, in one commit.
 
-        ``new`` says that none of the names was there.
+        ``new`` says that none of the names was there, ``anyway`` that what has them may be of another kind, since it
+        was taken out before.
         """
         if not count:
             self._patiently(lambda table: table.delete(f.among("name", removed)))
         elif new and self._alone and not removed:
             self.append(rows)
         else:
-            self._put(rows, count, removed)
+            self._put(rows, count, removed, None if anyway else "target.kind = source.kind")
 
-    def _put(self, rows: Callable[[], Any], count: int, removed: Sequence[str]) -> None:
+    def _put(self, rows: Callable[[], Any], count: int, removed: Sequence[str], over: str | None) -> None:
         def settings(merge: Any) -> Any:
-            merge = merge.when_matched_update_all(where="target.kind = source.kind").when_not_matched_insert_all()
+            merge = merge.when_matched_update_all(where=over).when_not_matched_insert_all()
             return merge.when_not_matched_by_source_delete(f.among("name", removed)) if removed else merge
 
         done = self._merge(settings, rows)

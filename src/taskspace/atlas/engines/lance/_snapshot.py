@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
@@ -27,8 +28,8 @@ class Snapshot:
     @cached_property
     def generation(self) -> str:
         """Another one after every write, in a copied or restored folder too, whose versions count on like ours."""
-        newest = self.columns("place")["place"].to_numpy()
-        return f"{self.version}_{len(newest)}_{newest.max() if len(newest) else 0:x}"
+        written = np.sort(self.columns("written")["written"].to_numpy())
+        return f"{self.version}_{hashlib.sha256(written.tobytes()).hexdigest()[:16]}"
 
     @cached_property
     def count(self) -> int:

@@ -1,8 +1,9 @@
 """Which tables an atlas has, and their columns.
 
 A space's vectors are a table of their own, named after the space and their length; ``place`` orders rows by age:
-nanoseconds since 1970, kept when a row is replaced.  The names of ``_KEYS`` are what LanceDB watches when two
-writers insert at once: the second sees the first one's row, and takes its place instead of standing beside it.
+nanoseconds since 1970, kept when a row is replaced, and ``written`` says when it was last.  The names of ``KEYS`` are
+what LanceDB watches when two writers insert at once: the second sees the first one's row, and takes its place instead
+of standing beside it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,6 @@ def schema_of(pa: Any, table: str) -> Any:
         return pa.schema(columns[table])
     vector = pa.list_(pa.float32(), int(table.rpartition("_")[2]))
     return pa.schema([
-        key, place, ("kind", text), ("content", text), ("informative", pa.bool_()), ("added", text),
-        ("provenance", text), ("norm", pa.float64()), ("vector", vector),
+        key, place, ("written", pa.int64()), ("kind", text), ("content", text), ("informative", pa.bool_()),
+        ("added", text), ("provenance", text), ("norm", pa.float64()), ("vector", vector),
     ])  # fmt: skip
