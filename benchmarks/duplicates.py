@@ -131,7 +131,7 @@ def judged(atlas: Atlas, kind: str) -> dict:
     }  # fmt: skip
 
 
-def shared_texts(data: Path, pair: str) -> dict[str, float]:
+def shared_texts(data: Path, pair: str) -> float:
     """Of two data sets, the share of the smaller one's train rows of which a text also stands in the other."""
     first, second = (Task.from_file(data / "tasks" / name, split="train") for name in pair.split(" ~ "))
     small, large = sorted((first, second), key=len)

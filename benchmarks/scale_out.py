@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,9 @@ from taskspace import Atlas, Space, Task, TaskEmbedding
 from taskspace.data import write_pool
 from taskspace.scale import Outcome, Source, embed_all, runner_named
 from taskspace.scale._desk import Desk
+from taskspace.scale._foreman import Foreman
 from taskspace.scale._outcomes import Card
+from taskspace.scale._worker import Reply
 
 RUNS = {
     "local, 1 thread": ("local", None, 1),
@@ -193,6 +196,68 @@ def writer(work: Path) -> dict:
     }  # fmt: skip
 
 
+class Instant:
+    """A crew whose workers answer at once, so that only the driver's own work is left."""
+
+    def __init__(self, size: int, made: TaskEmbedding) -> None:
+        self.size = size
+        self.made = made
+        self.asked: deque[tuple[int, str]] = deque()
+        self.names: dict[int, str] = {}
+
+    def pack(self, source: Source) -> bytes:
+        return pickle.dumps(source.load)
+
+    def hire(self) -> int:
+        number = len(self.names)
+        self.names[number] = ""
+        self.asked.append((number, "start"))
+        return number
+
+    def ask(self, worker: int, verb: str, *given: object) -> None:
+        if verb == "read":
+            self.names[worker] = str(given[1])
+        self.asked.append((worker, verb))
+
+    def share(self, value: object) -> object:
+        return value
+
+    def answer(self) -> tuple[int, Reply]:
+        worker, verb = self.asked.popleft()
+        name = self.names[worker]
+        if verb == "read":
+            return worker, Reply(Card(name, "model", name))
+        return worker, Reply(replace(self.made, name=name, content=name) if verb == "learn" else None)
+
+
+class Nowhere:
+    """A desk that finds nothing and keeps nothing."""
+
+    def judge(self, source: Source, card: Card) -> None:
+        return None
+
+    foresee = judge
+
+    def keep(self, source: Source, made: TaskEmbedding) -> Outcome:
+        return Outcome(source.origin, "embedded", made.name, made)
+
+
+def driver(work: Path) -> dict:
+    """What the driver does for a task besides writing it down, by how many workers it has."""
+    space = space_of(work)
+    space.pool.fingerprint, space.identity  # noqa: B018  # once per run
+    vector = np.random.default_rng(0).standard_normal(8256, dtype=np.float32)
+    made = TaskEmbedding("m", "model", space.identity, vector, (("response", 8256),), "c", {"input_rows": 500})
+    spent = {}
+    for workers in (10, 100, 1000):
+        tasks = [Source(f"hub:m{n}", partial(str, n)) for n in range(20 * workers)]
+        began = time.process_time()
+        for outcome in Foreman(space, Nowhere(), Instant(workers, made)).run(tasks):
+            assert outcome.status == "embedded"
+        spent[workers] = round(1000 * (time.process_time() - began) / len(tasks), 3)
+    return {"tasks_per_worker": 20, "cpu_ms_per_task": spent}
+
+
 # All of it
 
 
@@ -276,7 +341,7 @@ def main() -> None:
     parser.add_argument("--part", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.part:
-        measured = {"models": models, "writer": writer}.get(args.part) or partial(run_one, args.part)
+        measured = {"models": models, "writer": writer, "driver": driver}.get(args.part) or partial(run_one, args.part)
         print(json.dumps(measured(args.work)))
         return
     if not (args.work / "pool.jsonl").exists():
@@ -289,7 +354,7 @@ def main() -> None:
     write("scale_out", {
         "tasks": args.tasks, "rows_per_task": args.rows, "pool": args.pool, "table": table,
         "bytes_per_task": results[FIRST]["bytes"], "model": part("models", args.work, 1),
-        "writer": part("writer", args.work, 1),
+        "writer": part("writer", args.work, 1), "driver": part("driver", args.work, 1),
     })  # fmt: skip
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import logging
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
+import warnings
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,9 +38,9 @@ def fake_hub():
     return module
 
 
-@pytest.fixture
-def hub():
-    """A running fake Hub; its ``url`` is what the client is given as its endpoint."""
+@contextmanager
+def running():
+    """A fake Hub behind a port of its own, for as long as the block lasts."""
     pytest.importorskip("huggingface_hub")
     pytest.importorskip("fastapi")
     uvicorn = pytest.importorskip("uvicorn")
@@ -53,25 +60,46 @@ def hub():
     assert not thread.is_alive()
 
 
-@pytest.fixture
-def online(hub, tmp_path, monkeypatch):
+@contextmanager
+def as_online(hub, folder):
     """This process as a user's who is online, with a cache of its own: what these settings are at import from the
     environment.  ``HF_HUB_DISABLE_XET`` makes the client speak LFS, as it does where ``hf_xet`` is not installed.
     """
     from huggingface_hub import close_session, constants
     from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
 
-    for name, value in {
-        "HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True, "HF_HUB_CACHE": str(tmp_path / "cache"),
-        "HF_TOKEN_PATH": str(tmp_path / "no-token"),
-    }.items():  # fmt: skip
-        monkeypatch.setattr(constants, name, value)
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.setattr("taskspace.hub._client.PAUSES", (0.01, 0.01))
-    disable_progress_bars()
-    yield hub
-    enable_progress_bars()
-    close_session()
+    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+    settings = {
+        "ENDPOINT": hub.url, "HUGGINGFACE_CO_URL_TEMPLATE": template, "HF_HUB_OFFLINE": False,
+        "HF_HUB_DISABLE_XET": True, "HF_HUB_CACHE": str(folder / "cache"), "HF_TOKEN_PATH": str(folder / "no-token"),
+    }  # fmt: skip
+    log = logging.getLogger("huggingface_hub")  # where the client says that it asks again
+    level = log.level
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setattr(constants, name, value)
+        patch.delenv("HF_TOKEN", raising=False)
+        patch.setattr("taskspace.hub._client.PAUSES", (0.01, 0.01))
+        disable_progress_bars()
+        log.setLevel(logging.CRITICAL)
+        yield
+        log.setLevel(level)
+        enable_progress_bars()
+        close_session()
+
+
+@pytest.fixture
+def hub():
+    """A running fake Hub; its ``url`` is what the client is given as its endpoint."""
+    with running() as made:
+        yield made
+
+
+@pytest.fixture
+def online(hub, tmp_path):
+    """The fake Hub, with this process as that of a user who is online to it."""
+    with as_online(hub, tmp_path):
+        yield hub
 
 
 @pytest.fixture
@@ -167,24 +195,53 @@ def opened():
         atlas.close()
 
 
-@pytest.fixture
-def full(opened, tmp_path, embed, space_id, pool):
+@dataclass(frozen=True)
+class Once:
+    """What is made once for all: the file of an atlas, what its push gave back, and the repository then."""
+
+    path: Path
+    pushed: Any
+    repo: Any
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory, embed, space_id, pool):
     """Two spaces of different lengths, four kinds, names in many letters, transfers twice the same."""
-    atlas = opened(tmp_path / "full.db")
-    fisher = space_id("tuned:prompt", settings={"length": 2}, seed=3)
-    atlas.keep_space(space_id(), pool, {"surrogate": "ann/base"})
-    atlas.keep_space(fisher, pool)
-    atlas.add(
-        embed("b", description="Tell | <b>good</b> from bad.", input_rows=1200, classes=2, origin="b.jsonl"),
-        embed("a", kind="model", model="ann/judge", revision="b" * 40, labels=["/s", "a"]),
-        embed("名前 ümläut / #1?%20", kind="prompt", template="Is {text} fine?\n", note="ok"),
-        embed("zero", kind="adapter", informative=False),
-    )
-    atlas.add(embed("b", space=fisher, length=9, blocks=(("x", 4), ("y", 5))))
-    for _ in range(2):
-        atlas.observe(source="a", target="b", score=0.5, baseline=0.25, seed=7)
-    atlas.observe(source="b", target="名前 ümläut / #1?%20", score=1 / 3, metric="f1")
-    return atlas
+    from taskspace.hub import push
+
+    folder = tmp_path_factory.mktemp("once")
+    tuned = space_id("tuned:prompt", settings={"length": 2}, seed=3)
+    with pytest.MonkeyPatch.context() as patch, Atlas(folder / "full.db") as atlas, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)  # httpx2, of what the client does
+        patch.setenv("TASKSPACE_HOME", str(folder / "home"))
+        atlas.keep_space(space_id(), pool, {"surrogate": "ann/base"})
+        atlas.keep_space(tuned, pool)
+        atlas.add(
+            embed("b", description="Tell | <b>good</b> from bad.", input_rows=1200, classes=2, origin="b.jsonl"),
+            embed("a", kind="model", model="ann/judge", revision="b" * 40, labels=["/s", "a"]),
+            embed("名前 ümläut / #1?%20", kind="prompt", template="Is {text} fine?\n", note="ok"),
+            embed("zero", kind="adapter", informative=False),
+        )
+        atlas.add(embed("b", space=tuned, length=9, blocks=(("x", 4), ("y", 5))))
+        for _ in range(2):
+            atlas.observe(source="a", target="b", score=0.5, baseline=0.25, seed=7)
+        atlas.observe(source="b", target="名前 ümläut / #1?%20", score=1 / 3, metric="f1")
+        with running() as hub, as_online(hub, folder):
+            pushed = push(atlas, "ann/map", with_pool=True, token=WRITER)
+            return Once(folder / "full.db", pushed, hub.repos["ann/map"])
+
+
+@pytest.fixture
+def full(once, opened, tmp_path):
+    """A copy of that atlas."""
+    return opened(shutil.copy(once.path, tmp_path / "full.db"))
+
+
+@pytest.fixture
+def pushed(once, online):
+    """The full atlas on the Hub, with its pool, as it was pushed."""
+    online.repos["ann/map"] = deepcopy(once.repo)
+    return once.pushed
 
 
 def contents(atlas, *, without=("pulled_from",)):
@@ -213,20 +270,3 @@ _COUNT = itertools.count()
 def fresh(tmp_path):
     """A path where nothing is yet."""
     return lambda: tmp_path / f"fresh{next(_COUNT)}.db"
-
-
-@pytest.fixture(autouse=True)
-def quiet_client():
-    """The client says on its own log when it asks again."""
-    import logging
-
-    log = logging.getLogger("huggingface_hub")
-    before = log.level
-    log.setLevel(logging.CRITICAL)
-    yield
-    log.setLevel(before)
-
-
-@pytest.fixture(scope="session")
-def repo_root():
-    return Path(__file__).parents[2]

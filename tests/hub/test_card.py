@@ -169,18 +169,36 @@ def test_the_command_that_pushed_it_is_one(full, options):
     assert seen == {**asked, **options, "repo": "ann/map"}
 
 
+def test_the_first_commands_work_on_what_was_pulled(full, push, pull, fresh, monkeypatch, capsys):
+    """The card of an atlas of two spaces, in both of which the first name stands."""
+    import sys
+
+    from taskspace.cli import main
+
+    push(full)
+    path = fresh()
+    pull("ann/map", path)
+    told = re.search(r"```sh\n(.*?)\n```", card(full).text, re.DOTALL)[1].splitlines()
+    assert told[:2] == ["pip install 'taskspace[hub]'", "taskspace pull ann/map --atlas map.db"]
+    assert "embed,hub" in card(full, with_pool=True).text
+    monkeypatch.setattr(sys, "argv", [str(path) if word == "map.db" else word for word in shlex.split(told[2])])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code in (0, None), capsys.readouterr().err
+    assert "'b'" in capsys.readouterr().out
+
+
 def test_an_empty_atlas_has_a_card(opened, tmp_path):
     empty = card(opened(tmp_path / "e.db"))
     assert "An atlas that is still empty" in empty.text
     assert "configs" not in empty.data.to_dict()
 
 
-def test_a_long_list_is_cut(opened, tmp_path, embed):
-    atlas = opened(tmp_path / "l.db")
-    atlas.add(*(embed(f"e{i:03}", wild=False) for i in range(60)))
-    text = card(atlas).text
-    assert "… and 10 more, in the viewer above." in text
-    assert [row[0] for row in tables(text) if len(row) == 6][1:] == ["---"] + [f"`e{i:03}`" for i in range(50)]
+def test_a_long_list_is_cut(full, monkeypatch):
+    monkeypatch.setattr("taskspace.hub._card_tables.SHOWN_ENTRIES", 2)
+    text = card(full).text
+    assert "… and 2 more, in the viewer above." in text
+    assert [row[0] for row in tables(text) if len(row) == 6] == ["name", "---", "`a`", "`b`"]
 
 
 def test_names_cannot_break_out(opened, tmp_path, embed):

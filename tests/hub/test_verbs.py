@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -89,28 +90,38 @@ def test_what_the_user_can_mend_is_one_line(here, full, tmp_path, monkeypatch):
     assert not (tmp_path / "new.db").exists()
 
 
-def test_the_default_atlas_is_made_with_its_folder(cli, hub, full, tmp_path):
-    assert cli("push", "ann/map", "--atlas", full.path, "--public")[0] == 0
-    code, out, err = cli("pull", "ann/map", TASKSPACE_HOME=str(tmp_path / "new" / "home"), HF_TOKEN="")
+def test_the_default_atlas_is_made_with_its_folder(here, online, pushed, tmp_path, monkeypatch):
+    monkeypatch.setenv("TASKSPACE_HOME", str(tmp_path / "new" / "home"))
+    monkeypatch.setenv("HF_TOKEN", "hf_reader")
+    code, out, err = here("pull", "ann/map")
     assert code == 0, err
-    assert out.startswith(f"pulled ann/map at {hub.repos['ann/map'].branches['main'][:12]} into ")
-    assert out.endswith(": 5 new, 3 measured transfers\n")
+    assert out.startswith(f"pulled ann/map at {pushed.commit[:12]} into {tmp_path / 'new' / 'home'}")
+    assert out.endswith(": 5 new, 3 measured transfers, with its pool\n")
     assert (tmp_path / "new" / "home" / "atlas.db").exists()
+    assert "5 here before" in here("pull", "ann/map")[1]
 
 
 # What can be done with it then
 
 
-@pytest.fixture
-def real(opened, tmp_path, tiny_encoder, tasks, mixed_pool, shared_home):
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory, session_home, tiny_encoder, tasks, mixed_pool):
     """An atlas of a real, microscopic space, whose base model is a folder of this machine."""
     from taskspace.space import Space
 
-    space = Space(mixed_pool, surrogate=tiny_encoder)
-    atlas = opened(tmp_path / "real.db")
-    atlas.keep_space(space.identity, mixed_pool, {"surrogate": str(tiny_encoder)})
-    atlas.add(*(space.embed(tasks[name]) for name in ("mood", "topic", "trip")))
-    return atlas
+    path = tmp_path_factory.mktemp("made-once") / "real.db"
+    with pytest.MonkeyPatch.context() as patch, Atlas(path) as atlas:
+        patch.setenv("TASKSPACE_HOME", str(session_home))
+        space = Space(mixed_pool, surrogate=tiny_encoder)
+        atlas.keep_space(space.identity, mixed_pool, {"surrogate": str(tiny_encoder)})
+        atlas.add(*(space.embed(tasks[name]) for name in ("mood", "topic", "trip")))
+    return path
+
+
+@pytest.fixture
+def real(made_once, opened, tmp_path, shared_home):
+    """A copy of that atlas."""
+    return opened(shutil.copy(made_once, tmp_path / "real.db"))
 
 
 @pytest.fixture

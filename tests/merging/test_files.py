@@ -76,7 +76,7 @@ def test_it_is_read_in_any_windows(tmp_path, codec, options):
     carrier = TaskVector.load(tmp_path / "v.tv").carrier
     whole = read(TaskVector.load(tmp_path / "v.tv"))
     for name, spec in carrier.layout.items():
-        for stretch in (1, 7, 100):
+        for stretch in (7, 100, 10**6):
             cut = b"".join(carrier.block(window).tobytes() for window in windows(name, spec, stretch))
             assert cut == whole[name].tobytes()
 

@@ -163,10 +163,13 @@ def visit(browser):
     assert problems == []
 
 
-@pytest.fixture
-def woods(build, serve):
-    """The address of the page of the atlas of 26."""
-    with serve(build()) as address:
+@pytest.fixture(scope="module")
+def woods(tmp_path_factory):
+    """The address of the page of the atlas of 26, which nobody changes."""
+    path = tmp_path_factory.mktemp("woods") / "woods.db"
+    with Atlas(path) as atlas:
+        fill(atlas)
+    with running(path) as address:
         yield address
 
 

@@ -168,7 +168,7 @@ def test_who_asked_for_less_motion_sees_none(woods, visit):
     page.evaluate(
         """() => {
           window.seen = [];
-          const canvas = () => document.querySelector("#frame canvas:not([hidden])").style.transform;
+          const canvas = () => document.querySelector("#frame canvas:not(.behind)").style.transform;
           const note = () => { window.seen.push(canvas()); requestAnimationFrame(note); };
           note();
         }"""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from taskspace.atlas import Atlas
 
 NASTY = "<img src=x onerror=\"document.title='owned'\"></script>"
@@ -49,13 +47,15 @@ def test_says_what_it_shows_and_how_much_it_keeps(woods, visit):
     )
 
 
-@pytest.mark.parametrize("name", ["film-0", "news-3", "pairs-5"])
-def test_a_click_opens_the_card_of_the_point_under_it(woods, visit, place, name):
+def test_a_click_opens_the_card_of_the_point_under_it(woods, visit, place):
     page = visit(woods)
-    page.mouse.click(*place(page, name))
-    title(page).wait_for()
-    assert title(page).inner_text() == name
-    assert f"name={name}" in page.url
+    for name in ("film-0", "news-3", "pairs-5"):
+        page.mouse.click(*place(page, name))
+        title(page).wait_for()
+        assert title(page).inner_text() == name
+        assert f"name={name}" in page.url
+        page.keyboard.press("Escape")
+        page.locator("#panel").wait_for(state="hidden")
 
 
 def test_a_point_keeps_under_the_pointer_when_zoomed_and_moved(woods, visit, place):
@@ -206,7 +206,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen_and_then_is_remembered(
     light = page.evaluate(paper)
     assert sum(map(int, re.findall(r"\d+", light))) > 600 > 150 > sum(map(int, re.findall(r"\d+", dark)))
     plate = """() => {
-      const canvas = document.querySelector("#frame canvas:not([hidden])");
+      const canvas = document.querySelector("#frame canvas:not(.behind)");
       return [...canvas.getContext("2d").getImageData(5, 5, 1, 1).data].slice(0, 3).join(", ");
     }"""
     page.wait_for_timeout(500)
@@ -223,6 +223,17 @@ def test_another_projection_says_what_it_keeps(woods, visit):
     assert "method=mds" in page.url
 
 
+def test_a_projection_that_is_refused_says_why_and_the_map_stays(woods, visit):
+    page = visit(woods, ignoring=["400"])
+    answer = {"error": {"kind": "SettingError", "sentence": "there are too many points; choose pca"}}
+    page.route(re.compile("method=umap"), lambda route: route.fulfill(status=400, json=answer))
+    page.select_option("#methods", "umap")
+    page.locator("#notice", has_text="there are too many points; choose pca").wait_for()
+    assert page.input_value("#methods") == "pca"
+    assert "method" not in page.url
+    assert page.locator("#caption").inner_text().startswith("PCA keeps")
+
+
 def test_offers_the_spaces_where_there_are_several(build, serve, visit, atlas_of):
     from dataclasses import replace
 
@@ -237,7 +248,7 @@ def test_offers_the_spaces_where_there_are_several(build, serve, visit, atlas_of
         assert labels == ["response on tiny, 26 tasks", "text on tiny, 3 tasks"]
         page.select_option("#spaces", label=labels[1])
         page.locator("#frame[aria-label^='Map of 3 tasks']").wait_for()
-        with Atlas(build(lambda _: None)) as atlas:
+        with Atlas(build(lambda _: None)) as atlas:  # the same file again
             assert f"space={atlas.space_id('text').fingerprint[:12]}" in page.url
 
 

@@ -23,7 +23,7 @@ def test_a_card_reads_well(woods, visit):
     assert facts["Rows"] == "120"
     assert facts["Labels"] == "2 classes"
     assert facts["Skill"].startswith("0.25")
-    assert facts["Coverage"].split("\n")[0].replace("\u202f", " ") == "88 %"
+    assert facts["Coverage"].replace("\u202f", " ") == "88 % of the texts were answered"
     assert facts["Comes from"] == "model owner/film-1"
     assert page.locator(".description").inner_text() == "A made-up task about film-1."
     page.click(".record summary")
@@ -51,6 +51,8 @@ def test_the_ranking_shows_gains_with_intervals_and_the_line_of_not_transferring
         rows = page.locator(".ranking > li")
         rows.first.wait_for()
         assert rows.count() == len(expected)
+        told = page.locator("#panel .measure").all_inner_texts()
+        assert {f"Score: {expected.measure}.", *(f"Note: {note}." for note in expected.notes)} <= set(told)
         for i, hit in enumerate(expected):
             row = rows.nth(i)
             if hit.kind == "none":
@@ -66,13 +68,11 @@ def test_the_ranking_shows_gains_with_intervals_and_the_line_of_not_transferring
             assert (middle - line[0]) / (line[2] - line[0]) == pytest.approx(share, abs=0.02)
 
 
-def test_without_measured_transfers_it_says_that_no_gain_is_predicted(build, serve, visit, atlas_of):
-    def bare(atlas):
-        atlas_of(atlas)
-
-    with Atlas(build(bare)) as atlas, Atlas(build(lambda _: None, "bare.db")) as other:
+def test_without_measured_transfers_it_says_that_no_gain_is_predicted(build, serve, visit):
+    bare = build(lambda _: None, "bare.db")
+    with Atlas(build()) as atlas, Atlas(bare) as other:
         other.add(*(atlas.get(entry.name) for entry in atlas.entries()))
-    with serve(build(lambda _: None, "bare.db")) as address:
+    with serve(bare) as address:
         page = visit(f"{address}#name=film-3")
         page.get_by_text("No gain can be predicted yet").wait_for()
         assert page.locator(".ranking").count() == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import tempfile
 from functools import partial
 
@@ -154,8 +153,9 @@ def rows():
 @pytest.fixture(scope="module")
 def cluster():
     """A Ray cluster of this machine with two cores, small and by itself; the folder's path has to be short."""
-    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
-    with pytest.MonkeyPatch.context() as patch:  # before the import, which reads some of it
+    short = tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True)
+    with short as folder, pytest.MonkeyPatch.context() as patch:
+        # Before the import, which reads some of it.
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(16))  # else one is written to the home folder
@@ -166,4 +166,3 @@ def cluster():
         )  # fmt: skip
         yield ray
         ray.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from functools import partial
 
 import pytest
 
+from taskspace.cli import main
 from taskspace.errors import TaskspaceWarning
 from taskspace.scale import Processes, Ray, Source, embed_all
 
@@ -18,6 +20,14 @@ def two_workers(request):
         request.getfixturevalue("cluster")
         return Ray(workers=2, threads=1)
     return Processes(workers=2, threads=1)
+
+
+@pytest.fixture(params=["processes", pytest.param("ray", marks=pytest.mark.slow)])
+def runner_name(request):
+    """What ``--runner`` says; the command finds this process connected to the tests' own cluster."""
+    if request.param == "ray":
+        request.getfixturevalue("cluster")
+    return request.param
 
 
 @pytest.fixture
@@ -100,3 +110,20 @@ def test_what_a_worker_cannot_do_for_us(two_workers, data, files, opened, open_a
         next(outcomes)
     assert "in perform" in caught.value.__notes__[0]
     assert [entry.name for entry in atlas.entries()] == ["lone"]
+
+
+def test_on_the_command_line(runner_name, data, opened, open_atlas, files, monkeypatch, capsys):
+    """One JSON document on stdout, whatever workers print; here they only read, since the atlas has it."""
+    atlas = open_atlas("my")
+    given = [data("mood"), data("topic")]
+    list(embed_all(opened(), given, atlas))
+    monkeypatch.chdir(files)
+    words = ["mood.jsonl", "gone.jsonl", "topic.jsonl", "--atlas", "my.db", "--json"]
+    monkeypatch.setattr("sys.argv", ["taskspace", "embed", *words, "--runner", runner_name, "--workers", "1"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    outcomes = json.loads(said.out)["outcomes"]
+    assert [outcome["status"] for outcome in outcomes] == ["kept", "failed", "kept"]
+    assert [line for line in said.err.splitlines() if line] == [f"failed    {outcomes[1]['problem']}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 
 import httpx
@@ -10,8 +11,8 @@ import numpy as np
 import pytest
 
 from taskspace.atlas import Atlas
-from taskspace.errors import AtlasError
-from taskspace.serve import create_app
+from taskspace.errors import AtlasError, MissingExtra
+from taskspace.serve import create_app, models
 
 
 def test_what_it_tells_of_itself(client):
@@ -19,6 +20,7 @@ def test_what_it_tells_of_itself(client):
     assert document["info"]["title"] == "taskspace"
     for path, operations in document["paths"].items():
         for operation in operations.values():
+            assert operation["operationId"].isidentifier()
             assert operation["summary"]
             assert "422" not in operation["responses"]
             assert {"400", "503"} <= set(operation["responses"])
@@ -29,6 +31,21 @@ def test_what_it_tells_of_itself(client):
     assert "application/jsonl" in embed["requestBody"]["content"]
     assert "security" not in document["paths"]["/v1/near"]["get"]
     assert not {"HTTPValidationError", "ValidationError"} & set(document["components"]["schemas"])
+
+
+@pytest.mark.parametrize(
+    ("path", "model", "query"),
+    [
+        ("health", models.Health, {}), ("spaces", models.Spaces, {}), ("map", models.TaskMap, {}),
+        ("tasks", models.Tasks, {}), ("task", models.Card, {"name": "sst2"}),
+        ("near", models.Ranking, {"name": "sst2"}), ("rank", models.Ranking, {"name": "sst2"}),
+        ("compare", models.Comparison, {"first": "sst2", "second": "imdb"}),
+        ("similarities", models.Similarities, {}), ("transfers", models.Transfers, {}),
+    ],
+)  # fmt: skip
+def test_answers_hold_what_their_models_say_and_no_more(ask, path, model, query):
+    answer = ask(f"/v1/{path}", space="response", **query)
+    assert model.model_validate(answer).model_dump(mode="json") == answer
 
 
 def test_nothing_of_another_origin_unless_it_is_listed(serving, filled):
@@ -49,6 +66,20 @@ def test_a_service_of_nothing_does_not_start(tmp_path, one_sentence):
         create_app(tmp_path / "missing.db")
     assert one_sentence(raised.value)
     assert not list(tmp_path.glob("missing*"))
+
+
+def test_without_its_packages_one_sentence_says_how_to_get_them(filled, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    monkeypatch.setattr("taskspace._extras.find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"fastapi.*pip install 'taskspace\[serve\]'"):
+        create_app(filled)
+
+
+def test_importing_it_costs_nothing(elsewhere):
+    script = (
+        "import sys, taskspace.serve\nprint(sorted({'fastapi', 'starlette', 'uvicorn', 'torch'} & set(sys.modules)))"
+    )
+    assert elsewhere(script) == "[]"
 
 
 def test_it_can_end_and_start_again_and_do_without_either(filled):

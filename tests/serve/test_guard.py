@@ -42,6 +42,14 @@ def test_names_that_were_listed(serving, filled):
     assert serving(filled, hosts=["*"]).get("/v1/health", headers={"host": "any.example"}).status_code == 200
 
 
+def test_where_every_address_is_listened_at_any_address_will_do(serving, filled):
+    client = serving(filled, hosts=["0.0.0.0", "my-machine"])
+    for host in ("192.168.1.5:8765", "[fe80::1]:8765", "my-machine"):
+        assert client.get("/v1/health", headers={"host": host}).status_code == 200
+    for host in ("evil.example", "1.2.3.4.evil.example", "[evil]", ""):
+        assert client.get("/v1/health", headers={"host": host}).status_code == 400
+
+
 def test_bare_host():
     said = {"a:1": "a", "A": "a", "[::1]:80": "::1", "[::1]": "::1", "": "", ":80": "", "[::1": "::1"}
     assert {header: bare_host(header) for header in said} == said

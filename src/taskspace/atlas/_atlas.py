@@ -17,6 +17,7 @@ from taskspace.atlas._writing import put_all
 from taskspace.atlas.engines import open_store
 from taskspace.atlas.export import write_parquet
 from taskspace.atlas.matrix import Matrix, Shelf, cosines_with
+from taskspace.atlas.nearest import Neighbours
 from taskspace.embedding import KINDS, Kind, SpaceId, TaskEmbedding
 from taskspace.errors import AtlasError, SettingError, did_you_mean
 from taskspace.ranking import Ranking, block_cosines, order
@@ -48,6 +49,7 @@ class Atlas:
         self._store = open_store(path, create=create)
         self.path = self._store.path
         self._shelf = Shelf()
+        self._near: dict[str, Neighbours] = {}
 
     def __enter__(self) -> Atlas:
         return self
@@ -308,12 +310,21 @@ class Atlas:
             assert found is not None
             cosines = block_cosines(embedding.vector, found.vectors, embedding.blocks)
             return order(embedding, found.rows, cosines, k=k, include_self=include_self)
+        if fusion == "mean" and not centre and k is not None and matrix.rows and matrix.blocks == embedding.blocks:
+            neighbours = self._neighbours(row.identity, matrix)
+            return neighbours.nearest(embedding, k, kind, include_self=include_self)
         rows, cosines = matrix.rows, cosines_with(embedding, matrix, centre=centre)
         centred = sum(row.informative for row in rows) if centre else 0
         if kind is not None:
             wanted = [i for i, candidate in enumerate(rows) if candidate.kind == kind]
             rows, cosines = [rows[i] for i in wanted], cosines[wanted]
         return order(embedding, rows, cosines, k=k, fusion=fusion, include_self=include_self, centred=centred)
+
+    def _neighbours(self, space: SpaceId, matrix: Matrix) -> Neighbours:
+        held = self._near.get(space.fingerprint)
+        if held is None or held.matrix is not matrix:
+            held = self._near[space.fingerprint] = Neighbours.of(space, matrix)
+        return held
 
     # Measured transfers
 

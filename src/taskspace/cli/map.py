@@ -130,7 +130,8 @@ def _page(
     except OSError as error:
         raise AtlasError(f"cannot write {out} ({error.strerror or error}); choose another place") from error
     told = {key: document["map"][key] for key in ("method", "kept", "kept_of", "neighbours", "chance")}
-    return {"what": "page", "points": len(document["map"]["names"]), **told}
+    silent = document["map"]["informative"].count(0)
+    return {"what": "page", "points": len(document["map"]["names"]), "silent": silent, **told}
 
 
 def _title(store: Atlas, learner: str | None) -> str:
@@ -151,6 +152,10 @@ def _sentence(told: dict[str, Any]) -> str:
         return f"{told['points']:,} candidates for {told['target']}; {told['measure']}"
     if told["what"] in ("similarities", "dendrogram"):
         return count if told["of"] == told["points"] else f"{count} of {told['of']:,}"
-    silent = f", {told['silent']:,} of which say nothing" if told.get("silent") else ""
+    silent = (
+        f", {told['silent']:,} of which {'says' if told['silent'] == 1 else 'say'} nothing"
+        if told.get("silent")
+        else ""
+    )
     trust = in_words(told["kept"], told["neighbours"], told["chance"])
     return f"{count}{silent}, by {told['method']}" + (f"; {trust}" if trust else "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from taskspace.cli import _options as o
+from taskspace.cli._hub import bars_for_watchers
 from taskspace.errors import AtlasError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def pull(
     """
     from taskspace.hub import pull as pull_atlas
 
+    bars_for_watchers()
     path = o.atlas_path(atlas)
     if atlas is None:
         _make_folder(path)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from taskspace.cli import _options as o
+from taskspace.cli._hub import bars_for_watchers
 
 if TYPE_CHECKING:
     from taskspace.hub import Pushed
@@ -38,6 +39,7 @@ def push(
     from taskspace.atlas import Atlas
     from taskspace.hub import push as push_atlas
 
+    bars_for_watchers()
     with Atlas(o.atlas_path(atlas), create=False) as store:
         pushed = push_atlas(
             store, repo, private=private, revision=revision, message=message, license=license, with_pool=with_pool,

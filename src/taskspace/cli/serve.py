@@ -7,16 +7,13 @@ import secrets
 import socket
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from taskspace._extras import require
 from taskspace.cli import _options as o
 from taskspace.errors import SettingError
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 _OWN = ("127.0.0.1", "localhost", "::1")
 _ANY = ("0.0.0.0", "::", "")
@@ -50,6 +47,7 @@ def serve(
     """
     from taskspace.serve import create_app
 
+    uvicorn = require("uvicorn", extra="serve", why="serving an atlas")
     token = _token(token_file) if allow_embed else None
     app = create_app(
         o.atlas_path(atlas), allow_embed=allow_embed, token=token, cors=cors or (), hosts=_hosts(host, allow_host or [])
@@ -59,7 +57,12 @@ def serve(
         _tell(url, o.atlas_path(atlas), host, as_json=as_json)
         if open_page:
             webbrowser.open(url)
-        _run(app, listener)
+        # What is asked is not logged, and the address that a client says it has is not believed.
+        config = uvicorn.Config(
+            app, access_log=False, log_level="warning", server_header=False, proxy_headers=False,
+            timeout_graceful_shutdown=_PARTING_SECONDS,
+        )  # fmt: skip
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _tell(url: str, atlas: Path | str, host: str, *, as_json: bool) -> None:
@@ -69,15 +72,6 @@ def _tell(url: str, atlas: Path | str, host: str, *, as_json: bool) -> None:
         o.print_json({"url": url, "atlas": str(atlas)})
     else:
         o.say(f"{atlas} is at {url} (Ctrl-C stops)")
-
-
-def _run(app: FastAPI, listener: socket.socket) -> None:
-    """Until a signal; what is asked is not logged."""
-    uvicorn = require("uvicorn", extra="serve", why="serving an atlas")
-    config = uvicorn.Config(
-        app, access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=_PARTING_SECONDS
-    )
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -109,8 +103,8 @@ def _token(file: Path | None) -> str:
 
 
 def _hosts(host: str, named: list[str]) -> list[str]:
-    """The names under which clients may ask; where any address is listened at, the machine's own is among them."""
-    return [*named, socket.gethostname() if host in _ANY else host]
+    """The names under which clients may ask; where every address is listened at, the machine's own is among them."""
+    return [*named, host or "0.0.0.0", *([socket.gethostname()] if host in _ANY else [])]
 
 
 def _named(host: str) -> str:

@@ -10,10 +10,10 @@ from taskspace.hub._client import hub_client
 from taskspace.hub._manifest import PICTURE, SPACES, TRANSFERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from taskspace.atlas import Entry, Transfer
-    from taskspace.hub._manifest import Manifest, SpacePart
+    from taskspace.hub._manifest import SpacePart
+    from taskspace.hub._packing import Packed
 
 _SIZES = (
     (10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
@@ -26,7 +26,7 @@ _OPENING = """
 start from. Made with [taskspace](https://pypi.org/project/taskspace/).
 
 ```sh
-pip install 'taskspace[embed,hub]'
+pip install 'taskspace[{extras}]'
 taskspace pull {repo} --atlas {file}
 {first}
 ```
@@ -77,37 +77,41 @@ Pushed with taskspace {version} by
 
 @dataclass(frozen=True)
 class Contents:
-    """What the card speaks of."""
+    """What the card speaks of: what was packed, where it goes, and the command by which."""
 
-    title: str
     repo: str
-    file: str
-    manifest: Manifest
-    entries: Sequence[Entry]
-    transfers: Sequence[Transfer]
-    nearest: Mapping[tuple[str, str], tuple[str, float]]
-    caption: str
+    packed: Packed
     command: str
-    license: str | None = None
+    license: str | None
+
+    @property
+    def title(self) -> str:
+        return self.repo.partition("/")[2]
+
+    @property
+    def file(self) -> str:
+        """What an atlas that is made of it may be called."""
+        return f"{self.title}.db"
 
     @property
     def spaces(self) -> Sequence[SpacePart]:
         """The fullest first."""
-        return sorted(self.manifest.spaces, key=lambda part: -part.count)
+        return sorted(self.packed.manifest.spaces, key=lambda part: -part.count)
 
 
 def card_of(contents: Contents) -> str:
     """The whole README.md, with the YAML head that the Hub and its viewer read."""
+    packed = contents.packed
     parts = [_opening(contents)]
-    if contents.caption:
-        parts.append(f"\n![{contents.caption}]({PICTURE})\n")
-    if contents.entries:
-        parts.append(tables.about_entries(contents.entries, contents.nearest))
-    if contents.transfers:
-        parts.append(tables.about_transfers(contents.transfers))
+    if packed.caption:
+        parts.append(f"\n![{packed.caption}]({PICTURE})\n")
+    if packed.entries:
+        parts.append(tables.about_entries(packed.entries, packed.nearest))
+    if packed.transfers:
+        parts.append(tables.about_transfers(packed.transfers))
     parts += [tables.about_space(part) for part in contents.spaces]
     if contents.spaces:
-        pool = _WITH_POOL if contents.manifest.pools else _WITHOUT_POOL
+        pool = _WITH_POOL if packed.manifest.pools else _WITHOUT_POOL
         parts.append(pool.format(file=contents.file))
     return f"---\n{_head(contents)}\n---\n{''.join(parts)}{_files(contents)}"
 
@@ -115,14 +119,14 @@ def card_of(contents: Contents) -> str:
 def _head(contents: Contents) -> str:
     filled = [part for part in contents.spaces if part.count]
     configs = [{"config_name": part.name, "data_files": part.file.path} for part in filled]
-    if contents.transfers:
+    if contents.packed.transfers:
         configs.append({"config_name": "transfers", "data_files": TRANSFERS})
     configs += [
         {"config_name": f"pool-{pool.fingerprint[:12]}", "data_files": pool.file.path}
-        for pool in contents.manifest.pools
+        for pool in contents.packed.manifest.pools
     ]
     told = [{**config, "default": True} if number == 0 else config for number, config in enumerate(configs)]
-    count = len({(entry.name, entry.kind) for entry in contents.entries})
+    count = len({(entry.name, entry.kind) for entry in contents.packed.entries})
     data = hub_client().DatasetCardData(
         license=contents.license,
         pretty_name=contents.title,
@@ -134,29 +138,38 @@ def _head(contents: Contents) -> str:
 
 
 def _opening(contents: Contents) -> str:
-    name = next((entry.name for entry in contents.entries), None)
-    first = "show" if name is None else f"rank {tables.shell(name)}"
+    packed = contents.packed
     return _OPENING.format(
         title=contents.title,
-        what=tables.summary(contents.entries, len(contents.spaces), len(contents.transfers)),
+        what=tables.summary(packed.entries, len(contents.spaces), len(packed.transfers)),
+        extras="embed,hub" if packed.manifest.pools else "hub",
         repo=contents.repo,
         file=contents.file,
-        first=f"taskspace {first} --atlas {contents.file}",
+        first=_first_question(contents),
     )
 
 
+def _first_question(contents: Contents) -> str:
+    """A command that works on what was pulled; of several spaces it has to say which."""
+    entries = contents.packed.entries
+    if not entries:
+        return f"taskspace show --atlas {contents.file}"
+    which = f" --learner {entries[0].space[:12]}" if len(contents.spaces) > 1 else ""
+    return f"taskspace rank {tables.shell(entries[0].name)} --atlas {contents.file}{which}"
+
+
 def _files(contents: Contents) -> str:
-    manifest = contents.manifest
+    manifest = contents.packed.manifest
     rows = [(SPACES, "each space's identity, and the size and SHA-256 of every file")]
     rows += [
         (part.file.path, f"{tables.some(part.count, 'embedding')} of {part.dims:,} numbers") for part in contents.spaces
     ]
     rows += [(pool.file.path, f"the {tables.some(pool.rows, 'text')} of a pool") for pool in manifest.pools]
     rows += [(TRANSFERS, tables.some(manifest.transfers.rows, "measured transfer"))]
-    rows += [(file.path, f"the picture above: {contents.caption}") for file in manifest.pictures]
+    rows += [(file.path, "the picture above") for file in manifest.pictures]
     several = any(len(part.blocks) > 1 for part in contents.spaces)
     return _FILES.format(
-        rows="\n".join(f"| [`{path}`]({path}) | {holds} |" for path, holds in rows),
+        rows="\n".join(f"| `{path}` | {holds} |" for path, holds in rows),
         repo=contents.repo,
         config=contents.spaces[0].name if contents.spaces else "transfers",
         blocks=", taken block by block and averaged (`blocks` in `spaces.json`)" if several else "",

@@ -18,6 +18,9 @@ T = TypeVar("T")
 PAUSES = (1.0, 2.0, 4.0)
 """Seconds before a question is put again that the Hub could not answer; its client does so for files alone."""
 
+_PATIENCE = 30.0
+"""Seconds to wait for an answer about a repository."""
+
 _WHY = "an atlas on the Hub"
 _PASSING = (408, 429, 500, 502, 503, 504)
 
@@ -55,6 +58,11 @@ def patiently(ask: Callable[[], T]) -> T:
                 raise
             time.sleep(pause)
     return ask()
+
+
+def info_of(api: Any, repo: str, revision: str | None) -> Any:
+    """What the Hub tells of a data set repository: its commit, its files, who sees it."""
+    return patiently(lambda: api.repo_info(repo, repo_type="dataset", revision=revision, timeout=_PATIENCE))
 
 
 def unreachable(error: BaseException) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from taskspace.errors import AtlasError
-from taskspace.hub._client import explained, hub_errors, patiently, unreachable
+from taskspace.hub._client import explained, hub_errors, info_of, patiently, unreachable
 from taskspace.hub._manifest import SPACES, File
 from taskspace.hub._manifest_reading import read_manifest
 from taskspace.hub._space_table import read_space
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from taskspace.atlas._stored import Record
     from taskspace.hub._manifest import Manifest, SpacePart
     from taskspace.task import Pool
-
-_PATIENCE = 30.0
-"""Seconds to wait for an answer about a repository."""
 
 
 @final
@@ -70,7 +67,7 @@ def _head(api: Any, repo: str, revision: str | None) -> tuple[Path, bool]:
     """Where ``spaces.json`` lies, and whether that is all that could be asked."""
     errors = hub_errors()
     try:
-        patiently(lambda: api.repo_info(repo, repo_type="dataset", revision=revision, timeout=_PATIENCE))
+        info_of(api, repo, revision)
         return _file(api, repo, revision, SPACES), False
     except (errors.HTTPError, errors.OfflineModeIsEnabled) as error:
         if not unreachable(error):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from taskspace.atlas._stored import pack_pool
+from taskspace.atlas.sharing import shared_options
 from taskspace.errors import AtlasError
-from taskspace.hub._sharing import shared_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

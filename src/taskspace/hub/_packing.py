@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from taskspace.atlas import Entry
 from taskspace.atlas.engines import open_store
+from taskspace.atlas.sharing import PULLED_FROM, shared_identity, shared_options, shared_provenance
 from taskspace.hub._card_tables import some
 from taskspace.hub._manifest import PICTURE, TRANSFERS, File, Manifest, PoolPart, SpacePart, TransferPart, space_name
 from taskspace.hub._picture import LEAST, can_draw, draw
-from taskspace.hub._sharing import PULLED_FROM, shared_identity, shared_options, shared_provenance
 from taskspace.hub._space_table import rows_at_once, write_space
 from taskspace.hub._tables import write_pool, write_transfers
 
@@ -31,7 +31,10 @@ _FEW = 300
 
 @dataclass(frozen=True)
 class Packed:
-    """The files that lie in a folder as they will in the repository, and what was not put there."""
+    """The files that lie in a folder as they will in the repository, what a card tells of them, and what is not there.
+
+    ``nearest`` is by space and name; ``caption`` says what the map is, empty where none was drawn.
+    """
 
     manifest: Manifest
     entries: tuple[Entry, ...]

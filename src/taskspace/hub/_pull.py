@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from taskspace.atlas import Atlas
 from taskspace.atlas.engines import open_store
+from taskspace.atlas.sharing import PULLED_FROM
 from taskspace.errors import AtlasError, SettingError, TaskspaceWarning
 from taskspace.hub._client import hub_client, named
 from taskspace.hub._fetching import Fetched, fetch
 from taskspace.hub._joining import Plan, keep_spaces, note_missing, plan_for, require_no_clash, store_batch
 from taskspace.hub._manifest import SPACES
-from taskspace.hub._sharing import PULLED_FROM
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -79,7 +79,8 @@ def push(
         folder = Path(place)
         remote = None if dry_run else _ready(api, repo, revision, private)
         packed = pack(atlas, folder, repo, with_pool=with_pool)
-        card = _write_head(packed, folder, repo, said, license or (remote.license if remote else None))
+        stated = license or (remote.license if remote else None)
+        card = _write_head(packed, folder, Contents(repo, packed, said, stated))
         files = (*packed.manifest.files, *(File.of(folder / path, path) for path in (SPACES, CARD)))
         if remote is None:
             return Pushed(repo, None, None, private, True, files, (), packed.left_out, card)
@@ -131,21 +132,8 @@ def _commit(
         )  # fmt: skip
 
 
-def _write_head(packed: Packed, folder: Path, repo: str, command: str, license: str | None) -> str:
+def _write_head(packed: Packed, folder: Path, contents: Contents) -> str:
     """Write ``spaces.json`` and the card; gives back the card."""
-    name = repo.partition("/")[2]
-    contents = Contents(
-        name,
-        repo,
-        f"{name}.db",
-        packed.manifest,
-        packed.entries,
-        packed.transfers,
-        packed.nearest,
-        packed.caption,
-        command,
-        license,
-    )
     card = card_of(contents)
     (folder / SPACES).write_text(packed.manifest.to_json(), encoding="utf-8")
     (folder / CARD).write_text(card, encoding="utf-8")

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from taskspace._extras import require
 from taskspace.errors import AtlasError
-from taskspace.hub._client import hub_client, hub_errors, patiently
+from taskspace.hub._client import hub_client, hub_errors, info_of
 from taskspace.hub._manifest import CARD, SPACES
 from taskspace.hub._manifest_reading import read_manifest, require_readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-_PATIENCE = 30.0
-"""Seconds to wait for an answer about a repository."""
 
 _EVERYWHERE = {".gitattributes"}
 """Files of a repository that nothing was put into."""
@@ -41,9 +38,9 @@ def look(api: Any, repo: str, revision: str | None) -> Remote | None:
     """
     errors = hub_errors()
     try:
-        info = _info(api, repo, revision)
+        info = info_of(api, repo, revision)
     except errors.RevisionNotFoundError:
-        info, found = _info(api, repo, None), False
+        info, found = info_of(api, repo, None), False
     except errors.GatedRepoError:
         raise
     except errors.RepositoryNotFoundError:
@@ -61,10 +58,6 @@ def look(api: Any, repo: str, revision: str | None) -> Remote | None:
             f"{repo} holds something else than an atlas ({held}); name another repository, or an empty one"
         )
     return Remote(info.sha, bool(info.private), _ours(texts.get(SPACES), repo), license, found)
-
-
-def _info(api: Any, repo: str, revision: str | None) -> Any:
-    return patiently(lambda: api.repo_info(repo, repo_type="dataset", revision=revision, timeout=_PATIENCE))
 
 
 def _text(api: Any, repo: str, commit: str, path: str) -> str:

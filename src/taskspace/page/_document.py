@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import asdict
 from itertools import groupby
 from statistics import fmean
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from taskspace.atlas.map import map_of, similarities
+from taskspace.atlas.sharing import shared_identity, shared_provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +46,7 @@ def document_of(
     names = [row.name for row in matrix.rows]
     document: dict[str, Any] = {
         "atlas": atlas.name,
-        "space": {key: getattr(identity, key) for key in _TOLD},
+        "space": {key: getattr(shared_identity(identity), key) for key in _TOLD},
         "map": {"space": identity.fingerprint, **map_of(matrix, method=method, seed=seed).to_dict()},
         "similarities": similarities(matrix, limit=MOST_COMPARED, seed=seed).to_dict() if names else None,
         "transfers": list(_means(atlas.transfers(), set(names))),
@@ -53,7 +55,12 @@ def document_of(
         silent = {row.name for row in matrix.rows if not row.informative}
         entries = atlas.entries(space=identity)
         document["cards"] = {
-            entry.name: {**asdict(entry), "informative": entry.name not in silent} for entry in entries
+            entry.name: {
+                **asdict(entry),
+                "provenance": shared_provenance(entry.provenance),
+                "informative": entry.name not in silent,
+            }
+            for entry in entries
         }
         document["near"] = {"measure": "cosine", "names": dict(zip(names, nearest(matrix, k), strict=True))}
     if len(names) <= MOST_RANKED:
@@ -62,7 +69,13 @@ def document_of(
 
 
 def nearest(matrix: Matrix, k: int) -> Iterator[list[tuple[int, float]]]:
-    """Per row the places and cosines, averaged over blocks, of its ``k`` nearest others that say something."""
+    """Per row the places and cosines, averaged over blocks, of its ``k`` nearest others that say something.
+
+    What has the same content and kind is the same thing under another name, and left out as ``near`` leaves it out.
+    """
+    same: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, row in enumerate(matrix.rows):
+        same[row.content, row.kind].append(place)
     told = np.array([row.informative for row in matrix.rows], dtype=np.bool_)
     ends = np.cumsum([size for _, size in matrix.blocks])
     blocks = list(zip([0, *ends[:-1]], ends, strict=True))
@@ -75,7 +88,8 @@ def nearest(matrix: Matrix, k: int) -> Iterator[list[tuple[int, float]]]:
             cosines += np.divide(products, lengths, out=np.zeros_like(lengths), where=lengths > 0) / len(blocks)
         cosines[:, ~told] = -np.inf
         for i, row in enumerate(cosines):
-            row[start + i] = -np.inf
+            itself = matrix.rows[start + i]
+            row[same[itself.content, itself.kind]] = -np.inf
             best = np.argsort(-row, kind="stable")[:k]
             yield [(int(place), round(float(row[place]), 4)) for place in best if np.isfinite(row[place])]
 

@@ -8,6 +8,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from taskspace._plain import finite
 from taskspace.page._assets import assets
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def standalone(document: Mapping[str, Any]) -> str:
 
 def harmless(document: Mapping[str, Any]) -> str:
     """JSON that no HTML parser takes for markup: a name may hold ``</script>``."""
-    text = json.dumps(document, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(finite(document), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

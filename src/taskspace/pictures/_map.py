@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from taskspace.atlas import Transfer
     from taskspace.atlas.map import Map
 
-ALL_NAMED = 60
+ALL_NAMED = 45
 """Points up to which every one gets its name; of more only the middles of the families do."""
 _RASTER = 2_000
 """Points from which they are one image within a vector file."""
@@ -33,7 +33,7 @@ _NAMES = {"pca": "PCA", "mds": "MDS", "umap": "UMAP"}
 
 
 def draw_map(axes: Axes, chart: Map, *, transfers: Sequence[Transfer] = ()) -> Axes:
-    """All points of a map, hollow where they say nothing; up to 60 of them with their names.
+    """All points of a map, hollow where they say nothing; up to 45 of them with their names.
 
     ``transfers``, as :meth:`Atlas.transfers` gives them, become an arrow per target from the source that gained most
     on it, at most 60.  What the map keeps of the neighbourhoods stands on it.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from taskspace._extras import require
+from taskspace._plain import finite
 from taskspace.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
     from taskspace.embedding import Kind
     from taskspace.ranking._gain import Gain
@@ -118,10 +118,10 @@ class Ranking:
         """Plain values that ``json.dumps`` takes; None for NaN and infinity, which JSON does not have."""
         hits = [
             {
-                "rank": hit.rank, "name": hit.name, "kind": hit.kind, "score": _json(hit.score),
-                "gain": None if hit.gain is None else _json(asdict(hit.gain)),
-                "signals": _json(hit.signals), "parts": _json(hit.parts),
-                "content": hit.content, "provenance": _json(hit.provenance),
+                "rank": hit.rank, "name": hit.name, "kind": hit.kind, "score": finite(hit.score),
+                "gain": None if hit.gain is None else finite(asdict(hit.gain)),
+                "signals": finite(hit.signals), "parts": finite(hit.parts),
+                "content": hit.content, "provenance": finite(hit.provenance),
             }
             for hit in self.hits
         ]  # fmt: skip
@@ -162,7 +162,7 @@ class Ranking:
             "high": [gain and gain.high for gain in gains],
             "helps": [gain and gain.helps for gain in gains],
             "content": [hit.content for hit in self.hits],
-            "provenance": [json.dumps(_json(hit.provenance)) for hit in self.hits],
+            "provenance": [json.dumps(finite(hit.provenance)) for hit in self.hits],
         }
 
 
@@ -200,13 +200,7 @@ def _read(hit: Hit, name: str) -> str:
     return "not known" if math.isnan(value) else f"{value:.4g}"
 
 
-def _json(value: Any) -> Any:
-    """The value with None for every float that JSON cannot hold."""
-    if isinstance(value, Mapping):
-        return {key: _json(item) for key, item in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [_json(item) for item in cast("Sequence[Any]", value)]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+
 
 
 def _interval(gain: Gain | None) -> tuple[str, str]:

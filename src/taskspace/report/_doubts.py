@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from taskspace.ranking import Ranking
     from taskspace.report._values import Past, TaskFacts
 
+ITSELF = "left out as the target itself"
+"""How the note begins that is no doubt."""
+
+TITLES = {
+    "uninformative": "labels that look like noise", "label noise": "contradicting labels",
+    "labels missing": "missing labels",
+    "balance": "one label prevails", "rare labels": "rare labels", "uncalibrated": "likeness is not a gain",
+    "interval": "no gain is within the interval", "order": "the order is not sure",
+    "few targets": "few measured targets",
+    "recipe": "one way of tuning", "few rows": "few rows", "pool overlap": "texts that the space knows",
+    "truncation": "long texts are cut", "copies": "the same task elsewhere", "note": "the ranking notes",
+}  # fmt: skip
+"""What doubts are called on the page."""
+
 _FEW_ROWS, _FEW_PER_CLASS, _FEW_TARGETS = 200, 10, 10
 _MANY_CUT, _LOPSIDED = 0.1, 0.8
 
@@ -22,9 +36,10 @@ def doubts_of(
     task: TaskFacts, ranking: Ranking, past: Past, copies: tuple[Pair, ...], *, unit: str, hundredths: bool
 ) -> tuple[Doubt, ...]:
     """Grave ones first."""
+    said = [note for note in ranking.notes if not note.startswith(ITSELF)]
     found = [
-        *_of_the_labels(task), *_of_the_order(ranking, past, unit=unit, hundredths=hundredths),
-        *_of_the_rows(task), *_of_copies(copies), *(Doubt("note", note, False) for note in ranking.notes),
+        *_of_the_labels(task), *_of_the_order(ranking, past, unit=unit, hundredths=hundredths), *_of_the_rows(task),
+        *_of_copies(copies), *(Doubt("note", f"{note[0].upper()}{note[1:]}.", False) for note in said),
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda doubt: not doubt.grave))
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from taskspace._extras import require
 from taskspace.pictures import FAMILIES, blank, draw_map, draw_ranking
-from taskspace.pictures._style import FAINT, GRID, INK, NONE, PALE
+from taskspace.pictures._map import ALL_NAMED
+from taskspace.pictures._style import FAINT, GRID, INK, NONE, PALE, plain, shown
+from taskspace.report._words import signed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,10 +29,18 @@ _COLOURS = {
 
 
 def ranking_svg(report: Report) -> str:
-    """The candidates that are told of, with their intervals."""
+    """The candidates that are told of, with their intervals in the page's unit; the table has the numbers."""
     rows = len(report.candidates)
-    figure = blank(6.9, 0.27 * max(rows, 2) + 1.1)
-    draw_ranking(figure.subplots(), report.ranking, limit=rows)
+    calibrated = report.ranking.calibrated
+    measure = (
+        f"predicted gain over not transferring, in {report.unit}, with 90 % intervals" if calibrated else "likeness"
+    )
+    figure = blank(6.9, 0.25 * max(rows, 2) + 1.0)
+    axes = draw_ranking(figure.subplots(), replace(report.ranking, measure=measure), limit=rows)
+    for text in [text for text in axes.texts if text.get_position()[0] > 1]:
+        text.remove()
+    if calibrated and report.hundredths:
+        axes.xaxis.set_major_formatter(lambda value, _: signed(value, hundredths=True).removesuffix(".0"))
     return _svg(figure, "ranking", f"Candidates for {report.target.name}, best first")
 
 
@@ -39,7 +51,12 @@ def map_svg(report: Report, chart: Map) -> str:
     draw_map(axes, chart)
     if report.focus is not None:
         x, y = chart.points[report.focus].tolist()
-        axes.scatter([x], [y], s=170, facecolors="none", edgecolors=INK, linewidths=1.8, zorder=7)
+        if len(chart) > ALL_NAMED:
+            plain(axes.annotate(
+                shown(report.target.name), (x, y), xytext=(0, 12), textcoords="offset points", ha="center", fontsize=9,
+                fontweight="bold", color=INK, zorder=8,
+            ))  # fmt: skip
+        axes.scatter([x], [y], s=170, facecolors="none", edgecolors=INK, linewidths=1.8, zorder=3.5)
     return _svg(figure, "map", f"Map of the atlas; {report.target.name} is ringed")
 
 
@@ -58,16 +75,10 @@ def _svg(figure: Figure, name: str, title: str) -> str:
     assert head is not None
     return (
         f'<svg class="{name}" role="img" viewBox="{head[1]}" xmlns="http://www.w3.org/2000/svg"'
-        f' xmlns:xlink="http://www.w3.org/1999/xlink"><title>{_escaped(title)}</title>{body[head.end() :]}'
+        f' xmlns:xlink="http://www.w3.org/1999/xlink"><title>{escape(title)}</title>{body[head.end() :]}'
     )
 
 
 def _variable(found: re.Match[str]) -> str:
     name = _COLOURS.get(found[1])
     return found[1] if name is None else f"var(--{name})"
-
-
-def _escaped(text: str) -> str:
-    from html import escape
-
-    return escape(text)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from taskspace.ranking.history import Transfers
     from taskspace.space import Space
 
-_NEIGHBOURS = 6
+_NEIGHBOURS = 5
 _ON_MAP = 2000
 """Entries that are drawn; of more, a sample with the target's neighbours."""
 
@@ -88,7 +88,7 @@ def report_of(
     chart, focus = _charted(matrix, here, [hit.name for hit in near][: _ON_MAP // 2])
     return Report(
         target=facts,
-        verdict=verdict_of(facts, ranking, unit=unit, hundredths=hundredths),
+        verdict=verdict_of(facts, ranking, past, unit=unit, hundredths=hundredths),
         ranking=ranking,
         candidates=tuple(_candidate(hit, identity.learner, size, facts.rows, per_row, epochs) for hit in told),
         neighbours=tuple(Place(hit.name, hit.kind, hit.score) for hit in near[:_NEIGHBOURS] if not is_none(hit.kind)),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from taskspace.ranking import Ranking
     from taskspace.ranking.history import Transfers
 
-_TARGETS, _SOURCES = 6, 3
+_TARGETS, _SOURCES = 5, 3
 
 
 def past_of(transfers: Transfers, near: Ranking, own: set[str], chosen: Sequence[str], measured_targets: int) -> Past:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskspace._extras import require
 from taskspace.report import _words as words
+from taskspace.report._doubts import ITSELF, TITLES
 from taskspace.report._figures import map_svg, ranking_svg
 from taskspace.report._why import why
 
@@ -26,7 +27,9 @@ def render(report: Report) -> str:
     style = markup(files("taskspace.report").joinpath("report.css").read_text("utf-8"))
     return template.render(
         r=report, ranking=ranking, map=chart, style=style, why=why(report), signals=_signals(report),
+        plain=next((hit for hit in report.ranking if words.is_none(hit.kind)), None),
         plain_before=sum(candidate.hit.score > 0 for candidate in report.candidates),
+        titles=TITLES, itself=[note for note in report.ranking.notes if note.startswith(ITSELF)],
     )  # fmt: skip
 
 
@@ -42,6 +45,12 @@ def _environment() -> Any:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     environment.filters.update(
-        share=words.share, large=words.large, lasting=words.lasting, counted=words.counted, signed=words.signed
+        share=words.share,
+        large=words.large,
+        power=words.power,
+        times=words.times,
+        lasting=words.lasting,
+        counted=words.counted,
+        signed=words.signed,
     )
     return environment

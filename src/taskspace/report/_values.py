@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -205,11 +205,11 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that ``json.dumps`` takes."""
-        ranking = self.ranking.to_dict()
-        documents = {hit["name"]: hit for hit in ranking["hits"]}
+        told = {candidate.hit.rank for candidate in self.candidates}
+        hits = tuple(hit for hit in self.ranking if hit.rank in told or hit.kind == "none")
         return {
             "format": FORMAT, "target": asdict(self.target), "verdict": asdict(self.verdict),
-            "ranking": {**ranking, "hits": [documents[hit.name] for hit in self.ranking[: len(self.candidates)]]},
+            "ranking": replace(self.ranking, hits=hits).to_dict(),
             "candidates": [
                 {"name": c.hit.name, "rank": c.hit.rank, "steps": [asdict(step) for step in c.steps],
                  "parameters": c.parameters, "cost": c.cost}

@@ -24,7 +24,7 @@ def why(report: Report) -> str:
     second = report.candidates[1]
     ahead = first.hit.score - second.hit.score
     told = _apart(first, second, report.hundredths)
-    ahead_by = signed(ahead, hundredths=report.hundredths)
+    ahead_by = signed(ahead, hundredths=report.hundredths).removeprefix("+")
     return f"{first.hit.name} is {ahead_by} {report.unit} ahead of {second.hit.name}{told}."
 
 

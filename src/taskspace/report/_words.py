@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
-from taskspace.ranking import DO_NOT_TRANSFER
-
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 _POWERS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -37,14 +33,30 @@ def share(part: float) -> str:
 
 
 def large(value: float) -> str:
-    """A large number: "22.7 million", or with a power of ten from a million millions on."""
+    """A large number in words: "22.7 million"."""
     for size, word in ((1e9, " billion"), (1e6, " million")):
-        if size <= value < 1e12:
+        if value >= size:
             return f"{value / size:.3g}{word}"
+    return f"{value:,.0f}"
+
+
+def power(value: float) -> str:
+    """A very large number with a power of ten."""
     if value < 1e6:
         return f"{value:,.0f}"
-    power = math.floor(math.log10(value))
-    return f"{value / 10**power:.1f} {TIMES} 10{str(power).translate(_POWERS)}"
+    digits, _, exponent = f"{value:.1e}".partition("e")
+    return f"{digits} {TIMES} 10{str(int(exponent)).translate(_POWERS)}"
+
+
+def times(value: float) -> str:
+    """How many times as much; a fraction as one."""
+    return (
+        f"1/{1 / value:.0f}"
+        if 0 < value <= 0.5
+        else f"{value:,.0f}"
+        if value >= 9.95
+        else f"{value:.1f}".removesuffix(".0")
+    )
 
 
 def lasting(seconds: float) -> str:
@@ -76,8 +88,5 @@ def in_words(signal: str, learner: str) -> str:
 
 
 def is_none(kind: str) -> bool:
-    """Whether a hit is :data:`~taskspace.ranking.DO_NOT_TRANSFER`."""
+    """Whether a hit stands for not transferring."""
     return kind == "none"
-
-
-PLAIN = DO_NOT_TRANSFER

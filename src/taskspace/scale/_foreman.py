@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, final
 
 from taskspace.errors import DataError, SettingError, TaskspaceError, TaskspaceWarning
@@ -34,6 +33,7 @@ AHEAD = 8
 class _Job:
     """A source on its way.  ``wanted`` is False once it is known that nothing has to be learned of it."""
 
+    number: int
     source: Source
     packed: bytes
     card: Card | None = None
@@ -75,13 +75,20 @@ class Foreman:
 
     def __init__(self, space: Space, desk: Desk, crew: Crew) -> None:
         self._space = space
+        self._fits = isinstance(space.learner, FitsPool)
         self._desk = desk
         self._crew = crew
         self._line: deque[_Job] = deque()
         self._todo: deque[_Job] = deque()
+        self._first: dict[Card, _Job] = {}
+        self._admitted = 0
         self._hands: dict[int, _Hand] = {}
-        self._groundwork: Any = None
+        self._idle: deque[_Hand] = deque()
+        self._starting = 0
         self._false_starts = 0
+        self._groundwork: Any = None
+        self._preparing = False
+        self._waiting: list[_Hand] = []
 
     def run(self, sources: Iterable[Source]) -> Iterator[Outcome]:
         coming = iter(sources)
@@ -95,7 +102,7 @@ class Foreman:
                 continue
             outcome = self._settled(self._line[0])
             if outcome is not None:
-                self._line.popleft()
+                self._forget(self._line.popleft())
                 yield outcome
 
     # The line
@@ -105,21 +112,26 @@ class Foreman:
             source = next(coming, None)
             if source is None:
                 return
-            job = self._packed(source)
+            job = self._packed(self._admitted, source)
+            self._admitted += 1
             self._line.append(job)
             if not job.done:
                 self._todo.append(job)
 
-    def _packed(self, source: Source) -> _Job:
+    def _forget(self, job: _Job) -> None:
+        if job.card is not None and self._first.get(job.card) is job:
+            del self._first[job.card]
+
+    def _packed(self, number: int, source: Source) -> _Job:
         try:
-            return _Job(source, self._crew.pack(source))
+            return _Job(number, source, self._crew.pack(source))
         except Exception as error:  # pickling what others wrote raises anything
             problem = DataError(
                 f"{source.origin} cannot be sent to a worker ({type(error).__name__}: {error}); load it with a function"
                 " of a module, or use the local runner (--runner local)"
             )
             problem.__cause__ = error
-            return _Job(source, b"", problem=problem)
+            return _Job(number, source, b"", problem=problem)
 
     def _settled(self, job: _Job) -> Outcome | None:
         """What became of the source whose turn it is; nothing where it has to be learned after all."""
@@ -149,15 +161,14 @@ class Foreman:
 
     def _assign(self) -> None:
         """Give every idle worker a source, and start workers for the rest."""
-        for hand in self._hands.values():
-            if hand.verb is None and hand.job is None and self._todo:
-                hand.job = self._todo.popleft()
-                self._ask(hand, "read", hand.job.packed, hand.job.source.origin)
-        starting = sum(hand.verb == "start" for hand in self._hands.values())
-        while len(self._hands) < self._crew.size and starting < len(self._todo):
+        while self._todo and self._idle:
+            hand = self._idle.popleft()
+            hand.job = self._todo.popleft()
+            self._ask(hand, "read", hand.job.packed, hand.job.source.origin)
+        while len(self._hands) < self._crew.size and self._starting < len(self._todo):
             number = self._crew.hire()
             self._hands[number] = _Hand(number)
-            starting += 1
+            self._starting += 1
 
     def _ask(self, hand: _Hand, verb: str, *given: Any) -> None:
         hand.verb = verb
@@ -166,15 +177,19 @@ class Foreman:
     def _hear(self, number: int, answer: Reply | Lost) -> None:
         hand = self._hands[number]
         verb, hand.verb = hand.verb, None
+        self._starting -= verb == "start"
         if isinstance(answer, Lost):
             self._lose(hand, verb, answer)
         elif hand.job is None:
             self._false_starts = 0
+            self._idle.append(hand)
         else:
             self._take(hand, hand.job, verb, answer)
-        for waiting in self._hands.values():
-            if waiting.verb is None and waiting.job is not None:
-                self._go_on(waiting, waiting.job)
+        if verb == "prepare":
+            self._preparing = False
+            waiting, self._waiting = self._waiting, []
+            for other in waiting:
+                self._go_on(other)
 
     def _take(self, hand: _Hand, job: _Job, verb: str | None, reply: Reply) -> None:
         """Use what a worker answered."""
@@ -187,6 +202,9 @@ class Foreman:
             self._advance(hand, job, verb, reply.value)
         if job.done:
             hand.job = None
+            self._idle.append(hand)
+        else:
+            self._go_on(hand)
 
     def _advance(self, hand: _Hand, job: _Job, verb: str | None, value: Any) -> None:
         match verb:
@@ -203,25 +221,27 @@ class Foreman:
             case _:
                 job.made = value
 
-    def _go_on(self, hand: _Hand, job: _Job) -> None:
+    def _go_on(self, hand: _Hand) -> None:
         """Ask for the next step, unless another worker is at what it needs."""
         if not hand.opened:
             self._ask(hand, "open")
-        elif hand.grounded or not self._needs_ground(job):
+        elif hand.grounded or not self._needs_ground(hand.job):
             self._ask(hand, "learn")
         elif self._groundwork is not None:
             self._ask(hand, "build_on", self._groundwork)
-        elif not any(other.verb == "prepare" for other in self._hands.values()):
+        elif self._preparing:
+            self._waiting.append(hand)
+        else:
+            self._preparing = True
             self._ask(hand, "prepare")
 
-    def _needs_ground(self, job: _Job) -> bool:
+    def _needs_ground(self, job: _Job | None) -> bool:
         """Learners fit to the pool, and models answer it."""
-        return isinstance(self._space.learner, FitsPool) or job.card is None or job.card.kind != "dataset"
+        return self._fits or job is None or job.card is None or job.card.kind != "dataset"
 
     def _wants(self, job: _Job, card: Card) -> bool:
         """Whether it looks as if this had to be learned: not where the same thing is under way before it."""
-        before = takewhile(lambda other: other is not job, self._line)
-        if any(other.card == card and other.problem is None for other in before):
+        if self._first.setdefault(card, job).number < job.number:
             return False
         try:
             return self._desk.foresee(job.source, card) is None
@@ -232,10 +252,12 @@ class Foreman:
         """Let the worker go; its source is tried again on a fresh one."""
         del self._hands[hand.number]
         self._crew.let_go(hand.number)
-        if verb == "start":
-            self._require_starts(lost)
         job = hand.job
         if job is None:
+            if verb == "start":
+                self._require_starts(lost)
+            else:
+                self._idle.remove(hand)
             return
         job.losses += 1
         job.begin_again()

@@ -119,6 +119,7 @@ class _Crew:
         self._actor = ray.remote(_Actor).options(**options)
         self._actors: dict[int, Any] = {}
         self._asked: dict[Any, int] = {}
+        self._answered: list[Any] = []
         self._hired = 0
 
     def pack(self, source: Source) -> bytes:
@@ -138,7 +139,11 @@ class _Crew:
         return self._ray.put(value)
 
     def answer(self) -> tuple[int, Reply | Lost]:
-        (done,), _ = self._ray.wait(list(self._asked), num_returns=1)
+        if not self._answered:
+            asked = list(self._asked)
+            self._ray.wait(asked, num_returns=1)
+            self._answered, _ = self._ray.wait(asked, num_returns=len(asked), timeout=0)
+        done = self._answered.pop()
         worker = self._asked.pop(done)
         try:
             return worker, self._ray.get(done)
@@ -156,7 +161,7 @@ class _Crew:
 
 def _ending(ray: Any, error: Exception) -> str:
     kinds = ray.exceptions
-    if isinstance(error, kinds.OutOfMemoryError) or "memory usage threshold" in str(error):
+    if isinstance(error, kinds.OutOfMemoryError):
         return "ran out of memory"
     if isinstance(error, kinds.RayActorError):
         return "were killed, or lost their machine,"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
+import heapq
 from collections import defaultdict
-from collections.abc import Mapping
-from itertools import chain
-from pathlib import PurePath
+from itertools import islice, repeat
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from taskspace._plain import finite
 from taskspace._version import __version__
+from taskspace.atlas.sharing import shared_identity, shared_provenance
 from taskspace.serve.problems import Problem
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from taskspace.atlas import Transfer
     from taskspace.embedding import Kind, SpaceId
+    from taskspace.ranking import Ranking
     from taskspace.serve.catalogue import Catalogue
     from taskspace.serve.library import Library
 
@@ -36,12 +37,12 @@ def health(library: Library) -> dict[str, Any]:
 
 def spaces(library: Library) -> dict[str, Any]:
     """Oldest first."""
-    return {"spaces": [_space(space, library.catalogues.of(space.fingerprint)) for space in library.atlas.spaces()]}
+    return {"spaces": [_space(space, library.catalogues.of(space)) for space in library.atlas.spaces()]}
 
 
 def _space(space: SpaceId, catalogue: Catalogue) -> dict[str, Any]:
     """A base model in a folder goes by the folder's name: where it lies is nobody's business."""
-    surrogate = PurePath(space.surrogate).name if space.revision == "local" else space.surrogate
+    surrogate = shared_identity(space).surrogate
     return {
         "fingerprint": space.fingerprint, "learner": space.learner, "surrogate": surrogate,
         "revision": space.revision, "pool_size": space.pool_size, "seed": space.seed, "entries": len(catalogue.rows),
@@ -60,8 +61,9 @@ def tasks(
         place, rows = found[0]
         shown = [(row, place) for row in rows[offset : offset + limit]]
     else:
-        every = chain.from_iterable([(row, place) for row in rows] for place, rows in found)
-        shown = sorted(every, key=lambda pair: (pair[0].name, pair[1]))[offset : offset + limit]
+        sorted_each = (zip(rows, repeat(place)) for place, rows in found)
+        every = heapq.merge(*sorted_each, key=lambda pair: (pair[0].name, pair[1]))
+        shown = list(islice(every, offset, offset + limit))
     return {
         "total": total,
         "tasks": [{"name": row.name, "kind": row.kind, "space": place, "content": row.content} for row, place in shown],
@@ -70,28 +72,38 @@ def tasks(
 
 def card(library: Library, name: str, space: str | None) -> dict[str, Any]:
     """All that is stored of a task besides its numbers."""
-    place = holder(library, name, space)
-    row = library.catalogues.of(place)[name]
-    entry = library.atlas.entry(name, space=place)
+    catalogue = holder(library, name, space)
+    entry = library.atlas.entry(name, space=catalogue.identity)
     return {
         "name": entry.name, "kind": entry.kind, "space": entry.space, "content": entry.content, "added": entry.added,
-        "dims": entry.dims, "informative": bool(row.informative), "provenance": finite(dict(entry.provenance)),
+        "dims": entry.dims, "informative": bool(catalogue[name].informative),
+        "provenance": finite(shared_provenance(entry.provenance)),
     }  # fmt: skip
 
 
 def near(library: Library, name: str, space: str | None, k: int, kind: Kind | None) -> dict[str, Any]:
     """By likeness alone."""
-    return library.atlas.near(name, k=k, kind=kind, space=holder(library, name, space)).to_dict()
+    catalogue = holder(library, name, space)
+    neighbours = catalogue.neighbours
+    return shared(neighbours.nearest(neighbours.target(catalogue.place[name]), k, kind))
 
 
 def rank(library: Library, name: str, space: str | None, k: int, kind: Kind | None) -> dict[str, Any]:
     """By predicted gain where enough was measured."""
-    return library.atlas.rank(name, k=k, kind=kind, space=holder(library, name, space)).to_dict()
+    return shared(library.atlas.rank(name, k=k, kind=kind, space=holder(library, name, space).identity))
+
+
+def shared(ranking: Ranking) -> dict[str, Any]:
+    """A ranking without the folders and addresses that its candidates came from."""
+    document = ranking.to_dict()
+    for hit in document["hits"]:
+        hit["provenance"] = shared_provenance(hit["provenance"])
+    return document
 
 
 def near_key(library: Library, name: str, space: str | None, k: int, kind: Kind | None) -> Hashable:
     """What neighbours hang on: the state of the space."""
-    catalogue = library.catalogues.of(holder(library, name, space))
+    catalogue = holder(library, name, space)
     return ("near", catalogue.space, catalogue.matrix.generation, name, k, kind)
 
 
@@ -103,16 +115,17 @@ def rank_key(library: Library, name: str, space: str | None, k: int, kind: Kind 
 
 def compare(library: Library, first: str, second: str, space: str | None) -> dict[str, Any]:
     """Two tasks of one space beside each other."""
-    atlas = library.atlas
-    pair = [atlas.get(name, space=holder(library, name, space)) for name in (first, second)]
-    place = pair[0].space
-    theirs = [{hit.name: None for hit in atlas.near(each, k=NEAREST, space=place)} for each in pair]
+    catalogue = holder(library, first, space)
+    require_all(catalogue, [second])
+    near, places = catalogue.neighbours, [catalogue.place[name] for name in (first, second)]
+    pair = [near.target(place) for place in places]
+    theirs = [{hit.name: None for hit in near.nearest(each, NEAREST)} for each in pair]
     both = {first, second}
-    measured = [row for row in atlas.transfers() if {row.source, row.target} == both]
+    measured = [row for row in library.atlas.transfers() if {row.source, row.target} == both]
     return {
         "similarity": pair[0].similarity(pair[1]),
-        "first": card(library, first, place.fingerprint),
-        "second": card(library, second, place.fingerprint),
+        "first": card(library, first, catalogue.space),
+        "second": card(library, second, catalogue.space),
         "shared": [name for name in theirs[0] if name in theirs[1]],
         "transfers": averaged(measured),
     }
@@ -169,15 +182,15 @@ def require_all(catalogue: Catalogue, names: Iterable[str]) -> None:
             raise _unknown(name)
 
 
-def holder(library: Library, name: str, space: str | None) -> str:
-    """The fingerprint of the one space that is meant and holds the name.
+def holder(library: Library, name: str, space: str | None) -> Catalogue:
+    """The one space that is meant and holds the name.
 
     Asked before the atlas is, which would look through all names for the one most like it: at 100,000 of them that
     takes seconds.
     """
     holding = [catalogue for catalogue in library.catalogues.all(space) if name in catalogue]
     if len(holding) == 1:
-        return holding[0].space
+        return holding[0]
     if not holding:
         raise _unknown(name)
     listed = ", ".join(catalogue.space[:12] for catalogue in holding)
@@ -187,12 +200,3 @@ def holder(library: Library, name: str, space: str | None) -> str:
 
 def _unknown(name: str) -> Problem:
     return Problem(404, "UnknownName", f"there is no {name!r} here; GET /v1/tasks?q=… finds names by a part of them")
-
-
-def finite(value: Any) -> Any:
-    """The value with None for every float that JSON cannot hold."""
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in cast("Sequence[Any]", value)]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

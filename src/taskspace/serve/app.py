@@ -47,7 +47,7 @@ def build(
     app = FastAPI(
         title="taskspace", summary="A space of tasks: maps, neighbours, rankings.", version=__version__,
         redirect_slashes=False, docs_url=None, redoc_url=None,  # both load a viewer from elsewhere
-        lifespan=lifespan, middleware=_middleware(cors, hosts),
+        lifespan=lifespan, middleware=_middleware(cors, hosts), generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
     app.state.service = service
     handle_all(app)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, final
 
+from taskspace.atlas.nearest import Neighbours
+from taskspace.embedding import SpaceId
 from taskspace.errors import SettingError
 from taskspace.serve.problems import Problem
 
@@ -19,9 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """The rows of one generation of a space by name; ``folded`` are their names without case, in the same order."""
+    """The rows of one generation of a space by name; ``folded`` are their names without case, in the same order.
 
-    space: str
+    ``place`` is where a name stands in the matrix.
+    """
+
+    identity: SpaceId
     matrix: Matrix
     rows: Sequence[Candidate]
     folded: Sequence[str]
@@ -29,14 +35,14 @@ class Catalogue:
     kinds: Mapping[str, int]
 
     @classmethod
-    def of(cls, space: str, matrix: Matrix) -> Catalogue:
+    def of(cls, identity: SpaceId, matrix: Matrix) -> Catalogue:
         rows = sorted(matrix.rows, key=lambda row: row.name)
         return cls(
-            space=space,
+            identity=identity,
             matrix=matrix,
             rows=rows,
             folded=[row.name.casefold() for row in rows],
-            place={row.name: i for i, row in enumerate(rows)},
+            place={row.name: i for i, row in enumerate(matrix.rows)},
             kinds=Counter(row.kind for row in rows),
         )
 
@@ -44,7 +50,17 @@ class Catalogue:
         return name in self.place
 
     def __getitem__(self, name: str) -> Candidate:
-        return self.rows[self.place[name]]
+        return self.matrix.rows[self.place[name]]
+
+    @property
+    def space(self) -> str:
+        """The fingerprint of the space."""
+        return self.identity.fingerprint
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """The same rows, to find what is near."""
+        return Neighbours.of(self.identity, self.matrix)
 
     def chosen(self, kind: str | None, part: str | None) -> Sequence[Candidate]:
         """The rows of that kind whose name holds that part, whatever its case."""
@@ -61,30 +77,31 @@ class Catalogues:
 
     def __init__(self, atlas: Atlas) -> None:
         self._atlas = atlas
-        self._held: dict[str, Catalogue] = {}
+        self._held: dict[SpaceId, Catalogue] = {}
         self._lock = threading.Lock()
 
-    def of(self, selector: str | None) -> Catalogue:
+    def of(self, selector: SpaceId | str | None) -> Catalogue:
         """Of the one space that is meant; raises a :class:`Problem` where it is not one."""
-        space = self._meant(selector)
-        matrix = self._atlas.matrix(space)
+        identity = self._meant(selector)
+        matrix = self._atlas.matrix(identity)
         with self._lock:
-            held = self._held.get(space)
+            held = self._held.get(identity)
             if held is None or held.matrix.generation != matrix.generation:
-                held = self._held[space] = Catalogue.of(space, matrix)
+                held = self._held[identity] = Catalogue.of(identity, matrix)
             return held
 
-    def _meant(self, selector: str | None) -> str:
+    def _meant(self, selector: SpaceId | str | None) -> SpaceId:
         """As :meth:`Atlas.space_id`, whose sentences tell in which folder a base model lies."""
+        if isinstance(selector, SpaceId):
+            return selector
         spaces = self._atlas.spaces()
         if not spaces:
             raise Problem(404, "EmptyAtlas", "nothing is stored here yet; embed something into the atlas first")
         try:
-            return self._atlas.space_id(selector).fingerprint
+            return self._atlas.space_id(selector)
         except SettingError:
             listed = ", ".join(f"{space.fingerprint[:12]} ({space.learner})" for space in spaces)
-            several = any(selector in (None, s.learner) or s.fingerprint.startswith(selector) for s in spaces)
-            if several:
+            if any(selector in (None, space.learner) or space.fingerprint.startswith(selector) for space in spaces):
                 sentence = f"several spaces fit; say with space= which is meant: {listed}"
                 raise Problem(409, "SeveralSpaces", sentence) from None
             sentence = f"there is no space {selector!r}; say with space= which is meant: {listed}"
@@ -94,4 +111,4 @@ class Catalogues:
         """Of the one space that is meant, or of all."""
         if selector is not None:
             return [self.of(selector)]
-        return [self.of(space.fingerprint) for space in self._atlas.spaces()]
+        return [self.of(space) for space in self._atlas.spaces()]

@@ -47,7 +47,8 @@ class Document:
 
 def tag_of(*parts: object) -> str:
     """An ETag, weak since the bytes on the way may be zipped or not."""
-    return f'W/"{hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()}"'
+    said = b"\0".join(part if isinstance(part, bytes) else repr(part).encode() for part in parts)
+    return f'W/"{hashlib.blake2b(said, digest_size=12).hexdigest()}"'
 
 
 def knows(request: Request, tag: str) -> bool:
@@ -90,7 +91,7 @@ class Shelf:
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        self._room = size
         self._held: OrderedDict[Hashable, Document] = OrderedDict()
         self._underway: dict[Hashable, asyncio.Task[Document]] = {}
 
@@ -108,6 +109,7 @@ class Shelf:
 
     @property
     def contents(self) -> Mapping[Hashable, Document]:
+        """What is held, in the order in which it would go."""
         return self._held
 
     async def _work_out(self, key: Hashable, work_out: Callable[[], Awaitable[Document]]) -> Document:
@@ -115,9 +117,9 @@ class Shelf:
             document = self._held[key] = await work_out()
         finally:
             del self._underway[key]
-        held = sum(each.size for each in self._held.values())
-        while held > self._size:
-            held -= self._held.popitem(last=False)[1].size
+        self._room -= document.size
+        while self._room < 0:
+            self._room += self._held.popitem(last=False)[1].size
         return document
 
 

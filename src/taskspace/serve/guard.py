@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
+EVERY_ADDRESS = {"0.0.0.0", "::"}
 
 
 @final
 class Guard:
     """Refuses requests for other hosts, which is how a foreign page would reach a service on this machine (DNS
     rebinding), and closes the connection of a client whose body was not read to its end.
+
+    Where every address is listened at (0.0.0.0 or :: among ``hosts``) any address will do: only names can be pointed.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str]) -> None:
@@ -47,7 +51,10 @@ class Guard:
         await app(scope, body.receive, send_guarded)
 
     def _fits(self, given: list[str]) -> bool:
-        return "*" in self._hosts or (len(given) == 1 and bare_host(given[0]) in self._hosts)
+        if "*" in self._hosts:
+            return True
+        host = bare_host(given[0]) if len(given) == 1 else ""
+        return host in self._hosts or (bool(self._hosts & EVERY_ADDRESS) and _is_address(host))
 
 
 def bare_host(header: str) -> str:
@@ -56,6 +63,13 @@ def bare_host(header: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return False
 
 
 _REFUSAL = problem_response(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 
+from taskspace._plain import finite
 from taskspace.embedding import TaskEmbedding
 from taskspace.errors import TaskspaceError
-from taskspace.serve.answers import finite
 from taskspace.serve.embedder import Embedder, NotEmbedded
 from taskspace.serve.problems import Problem
 

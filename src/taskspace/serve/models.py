@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 KindName = Literal["dataset", "model", "prompt", "adapter"]
 Fingerprint = Annotated[str, Field(description="SHA-256 of all that makes a space what it is.")]
@@ -15,26 +15,20 @@ Provenance = Annotated[
 ]
 
 
-class Answer(BaseModel):
-    """What all answers have in common."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class ErrorDetail(Answer):
+class ErrorDetail(BaseModel):
     """What went wrong."""
 
     kind: str = Field(description="The class of the error.", examples=["UnknownName"])
     sentence: str = Field(description="What was seen, and what to do.")
 
 
-class Error(Answer):
+class Error(BaseModel):
     """Every answer with a status from 400 on."""
 
     error: ErrorDetail
 
 
-class Health(Answer):
+class Health(BaseModel):
     """That the service is up, and the state of each space: what was derived from another state is stale."""
 
     status: Literal["ok"]
@@ -44,7 +38,7 @@ class Health(Answer):
     generations: dict[str, str] = Field(description="The generation of each space, by fingerprint.")
 
 
-class Space(Answer):
+class Space(BaseModel):
     """What must be equal before two embeddings may be compared, and how many there are."""
 
     fingerprint: Fingerprint
@@ -58,20 +52,20 @@ class Space(Answer):
     generation: Generation
 
 
-class Spaces(Answer):
+class Spaces(BaseModel):
     """Oldest first."""
 
     spaces: list[Space]
 
 
-class Family(Answer):
+class Family(BaseModel):
     """Tasks that stand together."""
 
     name: str
     size: int
 
 
-class TaskMap(Answer):
+class TaskMap(BaseModel):
     """Columns of equal length, one value per task."""
 
     space: Fingerprint
@@ -94,7 +88,7 @@ class TaskMap(Answer):
     family: list[int] = Field(description="Index into `families`; -1 for none.")
 
 
-class Similarities(Answer):
+class Similarities(BaseModel):
     """Cosines among some tasks, clustered."""
 
     names: list[str] = Field(description="In clustered order.")
@@ -104,7 +98,7 @@ class Similarities(Answer):
     of: int = Field(description="How many tasks there are to choose from.")
 
 
-class TaskLine(Answer):
+class TaskLine(BaseModel):
     """One of a list."""
 
     name: str
@@ -113,14 +107,14 @@ class TaskLine(Answer):
     content: Content
 
 
-class Tasks(Answer):
+class Tasks(BaseModel):
     """A part of those that fit."""
 
     total: int = Field(ge=0, description="How many fit.")
     tasks: list[TaskLine]
 
 
-class Card(Answer):
+class Card(BaseModel):
     """All that is stored of a task besides its numbers."""
 
     name: str
@@ -133,7 +127,7 @@ class Card(Answer):
     provenance: Provenance
 
 
-class Gain(Answer):
+class Gain(BaseModel):
     """What starting there is expected to add, in the units of the measured scores; 90 % interval."""
 
     mean: float | None
@@ -142,7 +136,7 @@ class Gain(Answer):
     helps: float | None = Field(description="Probability that it adds anything.")
 
 
-class Hit(Answer):
+class Hit(BaseModel):
     """One candidate."""
 
     rank: int
@@ -156,7 +150,7 @@ class Hit(Answer):
     provenance: Provenance
 
 
-class Ranking(Answer):
+class Ranking(BaseModel):
     """Candidates for a target, best first."""
 
     target: str
@@ -166,7 +160,7 @@ class Ranking(Answer):
     hits: list[Hit]
 
 
-class MeanTransfer(Answer):
+class MeanTransfer(BaseModel):
     """Measured runs of one source, target and metric, averaged."""
 
     source: str
@@ -178,14 +172,14 @@ class MeanTransfer(Answer):
     runs: int = Field(ge=1)
 
 
-class Transfers(Answer):
+class Transfers(BaseModel):
     """A part of those that fit."""
 
     total: int = Field(ge=0, description="How many fit.")
     transfers: list[MeanTransfer]
 
 
-class Comparison(Answer):
+class Comparison(BaseModel):
     """Two tasks beside each other."""
 
     similarity: float = Field(description="Cosine.")
@@ -195,7 +189,7 @@ class Comparison(Answer):
     transfers: list[MeanTransfer] = Field(description="Those measured between the two.")
 
 
-class Accepted(Answer):
+class Accepted(BaseModel):
     """A job to ask about later."""
 
     job: str
@@ -203,7 +197,7 @@ class Accepted(Answer):
     at: str = Field(description="Where to ask.")
 
 
-class MadeEmbedding(Answer):
+class MadeEmbedding(BaseModel):
     """An embedding that was made for the client and is stored nowhere."""
 
     name: str
@@ -217,7 +211,7 @@ class MadeEmbedding(Answer):
     vector: list[float]
 
 
-class Job(Answer):
+class Job(BaseModel):
     """What became of a job."""
 
     job: str

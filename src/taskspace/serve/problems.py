@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
@@ -61,12 +62,13 @@ def _refused(request: Request, error: Exception) -> Response:
 
 
 def _told(request: Request, error: Exception) -> Response:
-    """The library's own sentence, in which the atlas goes by its name instead of its path."""
+    """The library's own sentence, in which the atlas goes by its name; of a store that fails only that it does."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
-    headers = {"retry-after": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return problem_response(
-        status, type(error).__name__, request.app.state.service.library.without_path(str(error)), headers
-    )
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:  # what an engine says may name any of its files
+        logging.getLogger(__name__).error("%s", error)
+        sentence = "the atlas cannot be read now; the log of the service says why"
+        return problem_response(status, type(error).__name__, sentence, {"retry-after": "5"})
+    return problem_response(status, type(error).__name__, request.app.state.service.library.without_path(str(error)))
 
 
 def _not_right(request: Request, error: Exception) -> Response:

@@ -40,12 +40,10 @@ def main(path: str) -> None:
     out = _own_stdout()
     waiting: SimpleQueue[tuple[dict[str, Any], bytes]] = SimpleQueue()
     threading.Thread(target=_listen, args=(waiting,), daemon=True).start()
-    with Atlas(path, create=False) as atlas:
-        opened: dict[str, Space] = {}
-        while True:
-            reply = _answer(atlas, opened, *waiting.get())
-            out.write(frames.packed(reply))
-            out.flush()
+    opened: dict[str, Space] = {}
+    while True:
+        out.write(frames.packed(_answer(path, opened, *waiting.get())))
+        out.flush()
 
 
 def _own_stdout() -> BinaryIO:
@@ -64,23 +62,30 @@ def _listen(waiting: SimpleQueue[tuple[dict[str, Any], bytes]]) -> None:
             os._exit(0)
 
 
-def _answer(atlas: Atlas, opened: dict[str, Space], message: dict[str, Any], body: bytes) -> dict[str, Any]:
+def _answer(path: str, opened: dict[str, Space], message: dict[str, Any], body: bytes) -> dict[str, Any]:
     """The embedding, or the sentence that says why there is none; a fault goes to stderr."""
     try:
         space = opened.get(message["space"])
         if space is None:
-            space = atlas.open_space(message["space"])
-            space.embed(_FIRST)
-            opened[message["space"]] = space
+            space = opened[message["space"]] = _opened(path, message["space"])
         if message["do"] == "open":
             return {}
         task = task_of(body, message["name"], Limits(**message["limits"]))
         return {"embedding": _plain(space.embed(task))}
     except TaskspaceError as error:
         return {"problem": str(error)}
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        traceback.print_tb(error.__traceback__)  # without its words, which may be those of the rows
+        sys.stderr.write(f"{type(error).__name__} while embedding\n")
         return {"fault": True}
+
+
+def _opened(path: str, fingerprint: str) -> Space:
+    """The space, warm; the atlas is let go of at once."""
+    with Atlas(path, create=False) as atlas:
+        space = atlas.open_space(fingerprint)
+    space.embed(_FIRST)
+    return space
 
 
 def _plain(embedding: TaskEmbedding) -> dict[str, Any]:

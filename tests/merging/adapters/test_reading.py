@@ -262,6 +262,7 @@ QUERY = "base_model.model.encoder.layer.0.attention.self.query"
         (lambda all_: {**all_, f"{QUERY}.lora_A.weight": np.ones(16, np.float32)}, "do not fit each other"),
         (lambda all_: {**all_, f"{QUERY}.lora_magnitude_vector": np.ones(3, np.float32)}, "do not fit its factors"),
         (lambda all_: {**all_, f"{QUERY}.lora_diag": np.ones(2, np.float32)}, "lora_diag"),
+        (lambda all_: {**all_, "base_model.model.x.lora_B.bias": np.ones(2, np.float32)}, "one factor of two"),
         (lambda _: {}, "holds no factors"),
     ],
 )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ALL_UP_TO, SAMPLE = 2_000, 500
 """Points up to which every neighbourhood is compared, and how many of more."""
 
+_BYTES = 128_000_000
+"""Of cosines that are held at one time."""
+
 _TIED = 1e-6
 """Cosines, and distances against the width of the map, that float32 cannot tell apart."""
 
@@ -64,8 +67,10 @@ def percent(share: float) -> str:
 def neighbours_of(directions: Directions, k: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
     """Per row the places of its ``k`` nearest others, best first, and their cosines; every pair is compared."""
     k = min(k, len(directions) - 1)
-    for part, rows in directions.parts():
-        for place, cosines in enumerate(directions.cosines(rows), part.start):
+    step = max(1, _BYTES // (4 * max(len(directions), 1)))
+    for start in range(0, len(directions), step):
+        rows = directions.rows(slice(start, start + step))
+        for place, cosines in enumerate(directions.cosines(rows), start):
             found = np.sort(nearest(cosines, k, without=place)) if k > 0 else np.zeros(0, dtype=np.intp)
             found = found[np.argsort(-cosines[found], kind="stable")]
             yield found, cosines[found]

@@ -79,6 +79,7 @@ def _sorted(file: Checkpoint, ignore: Sequence[str]) -> _Found:
         part = _PART.match(path)
         if part and part[3] == ".bias":
             found.biases[f"{part[1]}.bias"] = key
+            found.parts.setdefault(part[1], {})
         elif part:
             found.parts.setdefault(part[1], {})[part[2]] = key
         elif ".lora_" in path:
@@ -153,7 +154,7 @@ def _carriers(
         directions = Factors.of({name: pairs[name] for name in magnitudes})
         carriers.append(Decomposed(base, directions, magnitudes))
     if found.biases:
-        carriers.append(Arrays(InMemory(_biases(file, found, settings, called))))
+        carriers.append(Arrays(InMemory(_biases(file, found, settings, called, pairs))))
     if found.saved:
         carriers.append(_difference(file, found.saved, settings, base, called))
     if base is not None:
@@ -161,12 +162,14 @@ def _carriers(
     return carriers
 
 
-def _biases(file: Checkpoint, found: _Found, settings: Settings, called: _Called) -> dict[str, NDArray[Any]]:
+def _biases(
+    file: Checkpoint, found: _Found, settings: Settings, called: _Called, pairs: Mapping[str, Pair]
+) -> dict[str, NDArray[Any]]:
     """``s b`` of the biases of B (lora_bias), which add to the module's own."""
     biases: dict[str, NDArray[Any]] = {}
     for name, key in found.biases.items():
         module = name.removesuffix(".bias")
-        rank = file.layout[found.parts[module]["A"]].shape[0]
+        rank = pairs[called(f"{module}.weight")].rank
         biases[called(name)] = (settings.scaling(module, rank) * finite(file, key).astype(np.float64)).astype("f4")
     return biases
 

@@ -25,7 +25,7 @@ export function byId(id) {
 
 /** Put children in the place of whatever the node held. */
 export function fill(node, ...children) {
-  node.replaceChildren(...children.flat().filter(told));
+  node.replaceChildren(...children.flat(Infinity).filter(told));
 }
 
 function filled(node, props, children) {
@@ -34,7 +34,7 @@ function filled(node, props, children) {
     if (typeof value === "function") node.addEventListener(key.slice(2), value);
     else node.setAttribute(key, value === true ? "" : String(value));
   }
-  node.append(...children.flat().filter(told));
+  node.append(...children.flat(Infinity).filter(told));
   return node;
 }
 

@@ -11,12 +11,12 @@ export function factsOf(card) {
   const facts = [
     fact("Rows", number(about.input_rows)),
     fact("Labels", labels(about)),
-    fact("Skill", share(about.skill), "share of the answers’ variance that the base model’s features predict, each text left out in turn; above 0 it says something"),
-    fact("Coverage", about.coverage === undefined ? "" : percent(about.coverage), "share of the texts that it gave an answer to"),
-    fact("Calls", number(about.model_calls), "texts that it was asked about"),
+    fact("Skill", share(about.skill), "of the answers’ variance is predicted from the base model’s features"),
+    fact("Coverage", about.coverage === undefined ? "" : `${percent(about.coverage)} of the texts were answered`),
+    fact("Calls", number(about.model_calls)),
     fact("Comes from", origin(about)),
     fact("Prompt", about.template),
-    fact("In the pool", about.pool_overlap ? plural(about.pool_overlap, "text") : "", "texts of its own that the space’s pool holds too"),
+    fact("In the pool", about.pool_overlap ? `${count(about.pool_overlap)} of its texts` : ""),
     fact("Added", day(card.added)),
   ];
   return facts.filter((one) => one.value);

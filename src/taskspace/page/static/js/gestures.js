@@ -17,6 +17,7 @@ export function listen(stage, does) {
     if (event.button !== 0) return;
     frame.setPointerCapture(event.pointerId);
     fingers.set(event.pointerId, spot(stage, event));
+    stage.held = true;
     if (fingers.size === 1) travelled = 0;
     else travelled = Infinity;
   });
@@ -37,6 +38,8 @@ export function listen(stage, does) {
   const release = (event) => {
     if (!fingers.delete(event.pointerId)) return;
     frame.classList.remove("held");
+    stage.held = fingers.size > 0;
+    stage.redraw();
     if (event.type === "pointerup" && travelled <= CLICK) does.choose(under(stage, spot(stage, event), event.pointerType), event.shiftKey);
   };
   frame.addEventListener("pointerup", release);

@@ -44,8 +44,11 @@ function likeness(data, place, first, second) {
   const { names = [], values = [] } = data.similarities ?? {};
   const [a, b] = [names.indexOf(first), names.indexOf(second)];
   if (a >= 0 && b >= 0) return values[a][b];
-  const found = (data.near?.names?.[first] ?? []).find(([other]) => other === place.get(second));
-  return found ? found[1] : null;
+  for (const [one, other] of [[first, second], [second, first]]) {
+    const found = (data.near?.names?.[one] ?? []).find(([there]) => there === place.get(other));
+    if (found) return found[1];
+  }
+  return null;
 }
 
 function shared(first, second) {

@@ -40,16 +40,15 @@ export function outline(points, view) {
 function middlemost(points, view) {
   const first = [];
   let total = 0;
-  for (let i = 0; i < points.count; i++) {
-    if (!points.shown[i] || !view.holds(points.x[i], points.y[i])) continue;
+  points.within(view.bounds(), (i) => {
     total++;
-    const far = Math.hypot(points.x[i] - view.x, points.y[i] - view.y);
-    if (first.length === SPOKEN && far >= first[SPOKEN - 1].far) continue;
+    const far = (points.x[i] - view.x) ** 2 + (points.y[i] - view.y) ** 2;
+    if (first.length === SPOKEN && far >= first[SPOKEN - 1].far) return;
     let at = first.length;
     while (at > 0 && first[at - 1].far > far) at--;
     first.splice(at, 0, { i, far });
     first.length = Math.min(first.length, SPOKEN);
-  }
+  });
   return { first: first.map(({ i }) => i), total };
 }
 

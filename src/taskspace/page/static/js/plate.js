@@ -7,7 +7,7 @@
 
 import { lookOf, pixel } from "./sprites.js";
 
-/** CSS pixels that a plate reaches beyond the view on either side. */
+/** CSS pixels that a plate of many points reaches beyond the view on either side. */
 export const MARGIN = 256;
 
 const SLICE = 2048;
@@ -22,11 +22,11 @@ export class Plate {
   }
 
   /** Begin to draw what `view` shows; {@link step} goes on with it. */
-  begin(points, view, sprites, paper, ratio, version) {
+  begin(points, view, sprites, paper, ratio, version, margin = MARGIN) {
     this.ready = false;
     Object.assign(this, { x: view.x, y: view.y, scale: view.scale, ratio, version });
-    this.width = view.width + 2 * MARGIN;
-    this.height = view.height + 2 * MARGIN;
+    this.width = view.width + 2 * margin;
+    this.height = view.height + 2 * margin;
     const [columns, rows] = [Math.round(this.width * ratio), Math.round(this.height * ratio)];
     if (this.canvas.width !== columns || this.canvas.height !== rows || !this.image) {
       [this.canvas.width, this.canvas.height] = [columns, rows];
@@ -62,11 +62,12 @@ export class Plate {
     this.canvas.style.transform = `matrix(${zoom},0,0,${zoom},${left},${top})`;
   }
 
-  /** Whether it shows just what `view` wants, `slack` pixels beyond its edges included. */
-  serves(view, version, slack) {
-    const inX = Math.abs(view.x - this.x) * view.scale <= (this.width - view.width) / 2 - slack;
-    const inY = Math.abs(view.y - this.y) * view.scale <= (this.height - view.height) / 2 - slack;
-    return this.version === version && this.scale === view.scale && inX && inY;
+  /** Whether it shows what `view` wants, `slack` pixels beyond its edges included, at most `coarse` times enlarged. */
+  serves(view, version, slack, coarse = 1) {
+    const zoom = view.scale / this.scale;
+    const inX = Math.abs(view.x - this.x) * view.scale <= (this.width * zoom - view.width) / 2 - slack;
+    const inY = Math.abs(view.y - this.y) * view.scale <= (this.height * zoom - view.height) / 2 - slack;
+    return this.version === version && Math.max(zoom, 1 / zoom) <= coarse && inX && inY;
   }
 
   #slice(from, to) {

@@ -51,6 +51,14 @@ export class Points {
     }
   }
 
+  /** Call `visit` for each shown point within bounds in map units. */
+  within([left, right, bottom, top], visit) {
+    const { x, y, shown } = this;
+    for (let i = 0; i < this.count; i++) {
+      if (shown[i] && x[i] >= left && x[i] <= right && y[i] >= bottom && y[i] <= top) visit(i);
+    }
+  }
+
   /** The shown point nearest to (x, y) within `reach`, in map units; -1 for none. */
   nearest(x, y, reach) {
     let best = -1;

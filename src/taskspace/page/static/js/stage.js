@@ -10,7 +10,17 @@ import { Sprites, radiusOf } from "./sprites.js";
 import { View } from "./view.js";
 
 const SLICE_MS = 6;
-const STILL_MS = 90;
+const STILL_MS = 140;
+
+/** Names wait longer: finding room for them takes more than a frame. */
+const NAMED_MS = 240;
+
+/** How much an old plate of many points may be enlarged or reduced while the view moves. */
+const COARSE = 1.3;
+
+/** Points that are drawn within one frame. */
+const QUICK = 6000;
+
 const GLIDE_MS = 260;
 
 /** What moves no names when it changes. */
@@ -31,6 +41,7 @@ export class Stage {
     this.lettering = new Lettering();
     this.points = null;
     this.middles = [];
+    this.held = false;
     this.#version = 0;
     new ResizeObserver(() => this.#resize()).observe(frame);
     this.recolour();
@@ -141,18 +152,23 @@ export class Stage {
     this.#moving();
   }
 
-  /** Go on with the plate behind; whether there is more to do. */
+  /** Go on with the plate behind; whether there is more to do. Few points are drawn at once, in the plate itself. */
   #paint(began) {
-    if (this.back.job) {
-      if (!this.back.step(began + SLICE_MS)) return true;
-      [this.front, this.back] = [this.back, this.front];
-      this.front.canvas.hidden = false;
-      this.back.canvas.hidden = true;
+    const quick = this.points.shownCount <= QUICK;
+    const plate = quick ? this.front : this.back;
+    if (quick || !plate.job) {
+      const still = began - this.#touched > STILL_MS && !this.#glide;
+      const slack = quick ? 0 : still ? 8 : MARGIN / 2;
+      if (this.front.serves(this.view, this.#version, slack, still || quick ? 1 : COARSE)) return !still;
+      plate.begin(this.points, this.view, this.#spritesNow(), this.colours.paper, ratio(), this.#version, quick ? 0 : MARGIN);
     }
-    const still = began - this.#touched > STILL_MS && !this.#glide;
-    if (this.front.serves(this.view, this.#version, still ? 8 : MARGIN / 2)) return false;
-    this.back.begin(this.points, this.view, this.#spritesNow(), this.colours.paper, ratio(), this.#version);
-    return true;
+    if (!plate.step(quick ? Infinity : began + SLICE_MS)) return true;
+    if (!quick) {
+      [this.front, this.back] = [this.back, this.front];
+      this.front.canvas.classList.remove("behind");
+      this.back.canvas.classList.add("behind");
+    }
+    return !quick;
   }
 
   #spritesNow() {
@@ -166,7 +182,8 @@ export class Stage {
     const { view, scene, points } = this;
     const now = [view.x, view.y, view.scale, view.width, view.height].join(" ");
     if (this.#labelled === now) return false;
-    if (this.#labelled && began - this.#touched < STILL_MS) return true;
+    if (this.held) return false; // letting go asks again
+    if (this.#labelled && began - this.#touched < NAMED_MS) return true;
     scene.labels = namesOf(scene, points, view, this.radius, this.middles, this.lettering);
     this.#labelled = now;
     this.#dirty = true;

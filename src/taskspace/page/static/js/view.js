@@ -72,6 +72,12 @@ export class View {
     return whole ? null : [this.x, this.y, this.zoom];
   }
 
+  /** What the screen shows, in map units: left, right, bottom and top. */
+  bounds() {
+    const [halfX, halfY] = [this.width / 2 / this.scale, this.height / 2 / this.scale];
+    return [this.x - halfX, this.x + halfX, this.y - halfY, this.y + halfY];
+  }
+
   /** Whether a point is on the screen, `margin` pixels inside its edge. */
   holds(x, y, margin = 0) {
     const [left, top] = [this.toScreenX(x), this.toScreenY(y)];

@@ -28,7 +28,7 @@ _OTHER_FILE = re.compile(r"\.(toml|py|skops|joblib|pkl|pickle|npy|gz)", re.IGNOR
 _KEY = re.compile(r"\b(?:hf_|sk-|gh[pousr]_|xox[abp]-)[\w-]{30,}")
 
 
-def shared_provenance(provenance: Mapping[str, Any], repo: str) -> dict[str, Any]:
+def shared_provenance(provenance: Mapping[str, Any], repo: str = "") -> dict[str, Any]:
     """The provenance without what is of this machine alone.
 
     Of a path its last name stays, of an endpoint nothing but the model that it was asked for.  That an embedding was

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taskspace.hub._sharing import shared_identity, shared_options, shared_provenance
+from taskspace.atlas.sharing import shared_identity, shared_options, shared_provenance
 
 
 def origin(text):
