@@ -200,9 +200,6 @@ def _read(hit: Hit, name: str) -> str:
     return "not known" if math.isnan(value) else f"{value:.4g}"
 
 
-
-
-
 def _interval(gain: Gain | None) -> tuple[str, str]:
     if gain is None or gain.low == gain.high:
         return "", ""

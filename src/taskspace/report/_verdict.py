@@ -49,7 +49,7 @@ def _calibrated(
     if not task.informative:
         return Verdict(
             "doubtful", f"What {task.name} should start from cannot be said with any trust.",
-            "Its labels cannot be told from noise through this base model, so a gain read off from likeness means little."
+            "Its labels cannot be told from noise through this base model, so a gain read off from them means little."
             f" By the numbers alone {first.name} would come first: {expected}.",
         )  # fmt: skip
     if gain.mean <= 0:
