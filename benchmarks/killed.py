@@ -7,7 +7,7 @@ that was acknowledged in any round, and everything whole: no vector but the one 
 three embeddings with two of them there.
 
     python benchmarks/killed.py                      # 50 rounds for each engine, 20 minutes on two cores
-    python benchmarks/killed.py --rounds 5 --out /dev/null
+    python benchmarks/killed.py --engine lance       # one of them; the other's figures stay in the result file
 """
 
 from __future__ import annotations
@@ -189,12 +189,12 @@ def main() -> None:
     if args.write:
         write(*args.write)
         return
-    table = {}
+    done = json.loads(args.out.read_text())["table"] if args.out.is_file() else {}
     with tempfile.TemporaryDirectory(prefix="killed-") as folder:
         os.environ["TASKSPACE_HOME"] = str(Path(folder) / "home")
         for engine in args.engine or ENGINES:
-            table[engine] = measure(Path(folder) / ENGINES[engine], args.rounds, args.seed)
-    result = {"seed": args.seed, "dims": DIMS, "load_average": os.getloadavg(), "table": table}
+            done[engine] = measure(Path(folder) / ENGINES[engine], args.rounds, args.seed)
+    result = {"seed": args.seed, "dims": DIMS, "load_average": os.getloadavg(), "table": done}
     command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     args.out.write_text(json.dumps({"command": command, "machine": machine(), **result}, indent=2) + "\n")
 

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -158,12 +158,40 @@ def zoom(page, seconds: float) -> None:
         time.sleep(0.012)
 
 
+def browser_seconds() -> float:
+    """CPU time of all processes of the browser so far; NaN where there is no /proc to tell."""
+    parents, used = {}, {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            about, _, rest = stat.read_text().rpartition(") ")
+            fields = rest.split()
+            pid = int(stat.parent.name)
+            parents[pid] = int(fields[1])
+            if "chrom" in about:
+                used[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(seconds for pid, seconds in used.items() if os.getpid() in line_of(pid, parents)) if used else math.nan
+
+
+def line_of(pid: int, parents: dict[int, int]) -> list[int]:
+    """The process and those it descends from."""
+    found = [pid]
+    while (pid := parents.get(pid, 0)) and pid not in found:
+        found.append(pid)
+    return found
+
+
 def frames(page, gesture, seconds: float) -> dict[str, float]:
+    """Of one gesture: times between frames, and the CPU time of the whole browser per frame, which depends less on
+    what else the machine does.
+    """
     page.wait_for_timeout(400)
     page.evaluate(COLLECT)
+    before = browser_seconds()
     gesture(page, seconds)
+    used = browser_seconds() - before
     gaps = np.diff(page.evaluate(COLLECTED))
     return {
+        "cpu_ms": round(1000 * used / len(gaps), 1),
         "fps": round(float(1000 / gaps.mean()), 1),
         "median_ms": round(float(np.median(gaps)), 1),
         "p99_ms": round(float(np.percentile(gaps, 99)), 1),
@@ -215,7 +243,8 @@ def main() -> None:
                 table[str(size)] = measure(browser, address, size, args.seconds)
             for who, found in table[str(size)].items():
                 told = "   ".join(
-                    f"{what} {row['fps']:5.1f} fps, longest {row['longest_ms']:6.1f} ms" for what, row in found.items()
+                    f"{what} {row['fps']:5.1f} fps, p99 {row['p99_ms']:6.1f} ms, {row['cpu_ms']:5.1f} ms CPU a frame"
+                    for what, row in found.items()
                 )
                 print(f"{size:>7} points  {who:<7} {told}")
         browser.close()

@@ -295,7 +295,7 @@ def made_up(operation, mode, session, examples: int) -> dict:
             if key in case.query:
                 case.query[key] = name_of(len(str(case.query[key])))
         token = {"Authorization": "Bearer t"} if known else {}
-        answer = case.call(session=session, headers=token, timeout=300)
+        answer = case.call(session=session, headers=token, timeout=3600)
         statuses[str(answer.status_code)] += 1
         case.validate_response(answer, excluded_checks=unfit)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from taskspace.atlas import Atlas, matrix
+from taskspace.atlas.engines.sqlite._view import SqliteView
 from taskspace.ranking import rank
 
 
@@ -18,8 +19,8 @@ def every_matrix_gets_a_file(monkeypatch):
 def reads(monkeypatch):
     """Counts how often vectors are read from the database."""
     counted = []
-    real = matrix.vectors_of
-    monkeypatch.setattr(matrix, "vectors_of", lambda *given: counted.append(1) or real(*given))
+    real = SqliteView.fill
+    monkeypatch.setattr(SqliteView, "fill", lambda *given: counted.append(1) or real(*given))
     return counted
 
 

@@ -45,9 +45,8 @@ def uncalibrated(atlas, embed):
     """A target and four candidates, one of them a model, of known cosines; nothing was measured."""
     atlas.add(embed("target", leaning(1.0), description="Is it <b>spam</b> & why?"))
     for i, (name, cosine) in enumerate({"friend": 0.8, "cousin": 0.5, "stranger": 0.3, "foe": 0.1}.items(), 1):
-        atlas.add(
-            embed(name, leaning(cosine, aside=i), kind="model" if name == "cousin" else "dataset", input_rows=100 * i)
-        )
+        about = {"kind": "model", "parameters": 500} if name == "cousin" else {"kind": "dataset"}
+        atlas.add(embed(name, leaning(cosine, aside=i), input_rows=100 * i, **about))
     return atlas
 
 

@@ -16,11 +16,10 @@ def test_tuning_takes_six_flops_for_each_parameter_and_token(uncalibrated):
     assert cost.tokens_per_row == 100
     assert cost.one == 6 * 1000 * 400 * 100 * 2
     assert cost.per_parameter == 6 * 400 * 100 * 2
-    assert cost.look == 2 * 1000 * 400 * 100
-    # "friend" is a data set of 100 rows, on which the model is tuned before; "cousin" is a model already.
+    assert cost.look is None  # the model that read the rows is another one, whose files are nowhere
+    # "friend" is a data set of 100 rows, on which the model is tuned before; "cousin" is a model of 500 parameters.
     assert cost.first == 6 * 1000 * (400 + 100) * 100 * 2
-    before = 100 + 0 + 300 + 400
-    assert cost.every == 6 * 1000 * (4 * 400 + before) * 100 * 2
+    assert cost.every == 6 * 100 * 2 * (1000 * (500 + 700 + 800) + 500 * 400)
 
 
 def test_every_candidate_counts_whatever_is_shown(uncalibrated):
@@ -59,16 +58,19 @@ def test_parameters_are_counted_in_the_files(tiny_encoder, opened, tasks):
     assert cost.parameters == counted
     assert cost.tokens_per_row == pytest.approx(np.mean([len(text.split()) + 2 for text in tasks["mood"].inputs.texts]))
     assert cost.one == pytest.approx(6 * counted * 40 * cost.tokens_per_row)
+    assert cost.look == pytest.approx(2 * counted * 40 * cost.tokens_per_row)
     assert torch.is_grad_enabled()
 
 
 def test_integers_are_no_parameters(tmp_path):
     safetensors = pytest.importorskip("safetensors.numpy")
     tensors = {"w": np.zeros((3, 4), np.float32), "h": np.zeros(5, np.float16), "position_ids": np.zeros(9, np.int64)}
-    safetensors.save_file(tensors, tmp_path / "model.safetensors")
+    safetensors.save_file(tensors, tmp_path / "part-1.safetensors")
     assert parameters_in(str(tmp_path), None) == 3 * 4 + 5
-    safetensors.save_file({"more": np.zeros(7, np.float32)}, tmp_path / "model-2.safetensors")
+    safetensors.save_file({"more": np.zeros(7, np.float32)}, tmp_path / "part-2.safetensors")
     assert parameters_in(str(tmp_path), None) == 3 * 4 + 5 + 7
+    safetensors.save_file(tensors | {"more": np.zeros(7, np.float32)}, tmp_path / "model.safetensors")
+    assert parameters_in(str(tmp_path), None) == 3 * 4 + 5 + 7  # the same weights in one file
 
 
 def test_what_is_not_at_hand_is_not_known(tmp_path):

@@ -165,6 +165,9 @@ def test_the_same_task_under_another_name_is_told(uncalibrated, embed):
     assert leaning[0] == 1
     assert [(pair.second, pair.strength) for pair in report.copies] == [("copy", "vector")]
     assert "copy" in doubts(report)["copies"].says
+    assert report.verdict.detail.endswith(
+        "But copy is the same task under another name; the first that is not is friend."
+    )
 
 
 def test_notes_of_the_ranking_are_doubts_but_for_the_target_itself(uncalibrated, embed):

@@ -75,6 +75,6 @@ def test_made_up_requests(document, session, quick_umap, mode, operation):
             if key in case.query:
                 case.query[key] = "imdb"
         headers = {"Authorization": "Bearer t"} if known else {}
-        case.validate_response(case.call(session=session, headers=headers), excluded_checks=unfit)
+        case.validate_response(case.call(session=session, headers=headers, timeout=600), excluded_checks=unfit)
 
     every()

@@ -53,14 +53,20 @@ def report(
     with Atlas(o.atlas_path(atlas), create=False) as store:
         what = target_of(store, target, text=text, text_pair=text_pair, label=label, limit=limit)
         made = report_of(
-            store, what, k=k, kind=o.checked_kind(kind), space=learner, examples=examples, epochs=epochs, base=base,
-            parameters=parameters, rate=rate, command=shlex.join(["taskspace", *sys.argv[1:]]), date=date,
+            store, what, k=k, kind=o.checked_kind(kind), space=learner, examples=examples, epochs=epochs,
+            base=None if base is None else _shown(base), parameters=parameters, rate=rate,
+            command=shlex.join(["taskspace", *map(_shown, sys.argv[1:])]), date=date,
         )  # fmt: skip
     if not as_json or out is not None:
         place = _written(made.to_html(), out or Path(f"{_file_name(made.target.name)}.html"))
         o.say(f"wrote {place}") if as_json else typer.echo(f"wrote {place}: {made.verdict.headline}")
     if as_json:
         o.print_json(made.to_dict())
+
+
+def _shown(word: str) -> str:
+    """Of a path its last name: where things lie on this machine is no colleague's business."""
+    return Path(word).name if o.there(word) else word
 
 
 def _file_name(name: str) -> str:

@@ -26,13 +26,17 @@ def cost_of(
     *,
     base: str,
     parameters: int | None,
+    reader: int | None,
     rows: int | None,
     tokens: float,
     measured: bool,
     epochs: float,
     rate: float | None,
 ) -> Cost:
-    """``tokens`` per row of the target, ``measured`` or an upper bound; ``parameters`` of the model to be tuned."""
+    """``tokens`` per row of the target, ``measured`` or an upper bound.
+
+    ``parameters`` are those of the model to be tuned, ``reader`` those of the surrogate that placed the target.
+    """
     sources = [hit for hit in hits if not is_none(hit.kind)]
     per_parameter = None if rows is None else TRAINING * rows * tokens * epochs
     needs = [flops_of(hit, parameters, rows, tokens, epochs) for hit in sources]
@@ -42,18 +46,23 @@ def cost_of(
         one=None if per_parameter is None or parameters is None else per_parameter * parameters,
         first=needs[0] if needs else None, every=sum(known) if known and len(known) == len(needs) else None,
         candidates=len(sources),
-        look=None if rows is None or parameters is None else FORWARD * rows * tokens * parameters, rate=rate,
+        look=None if rows is None or reader is None else FORWARD * rows * tokens * reader, rate=rate,
         assumptions=tuple(_assumed(sources, tokens, measured=measured, epochs=epochs, rate=rate)),
     )  # fmt: skip
 
 
 def flops_of(hit: Hit, parameters: int | None, rows: int | None, tokens: float, epochs: float) -> float | None:
     """FLOPs to tune from this candidate: on its own rows first where it is a data set, then on the target's."""
-    own = parameters_of(hit.provenance) or parameters
+    own = size_of(hit, parameters)
     if own is None or rows is None:
         return None
     before = int(hit.provenance.get("input_rows") or 0) if hit.kind == "dataset" else 0
     return TRAINING * own * (rows + before) * tokens * epochs
+
+
+def size_of(hit: Hit, parameters: int | None) -> int | None:
+    """Parameters of what would be tuned: a model's own, else those of the model that is to start from this source."""
+    return parameters_of(hit.provenance) or (parameters if hit.kind in ("dataset", "adapter") else None)
 
 
 def _assumed(hits: Sequence[Hit], tokens: float, *, measured: bool, epochs: float, rate: float | None) -> list[str]:
@@ -68,7 +77,7 @@ def _assumed(hits: Sequence[Hit], tokens: float, *, measured: bool, epochs: floa
             "a data set is a place to start from once the model has been tuned on it: on the rows that were embedded,"
             " which may be a sample, with texts as long as the target's"
         )
-    told += ["every weight is tuned; adapters and frozen layers cost less"]
+    told += ["every weight is tuned and counted, token embeddings too; adapters and frozen layers cost less"]
     return [*told, *([f"{rate:.3g} FLOPs a second, as you said"] if rate is not None else [])]
 
 
@@ -86,9 +95,15 @@ def parameters_of(provenance: Mapping[str, Any]) -> int | None:
 def parameters_in(name: str, revision: str | None) -> int | None:
     """Counted from the heads of the safetensors files of a model; None where they are not on this machine."""
     folder = _folder(name, revision)
-    files = [] if folder is None else sorted(folder.glob("*.safetensors"))
+    files = [] if folder is None else _weights_in(folder)
     counts = [_numbers(file) for file in files]
     return sum(counts) if counts and all(counts) else None
+
+
+def _weights_in(folder: Path) -> list[Path]:
+    """The one file of all weights, or else all there are: some repositories hold both, and would count twice."""
+    single = folder / "model.safetensors"
+    return [single] if single.is_file() else sorted(folder.glob("*.safetensors"))
 
 
 def _folder(name: str, revision: str | None) -> Path | None:

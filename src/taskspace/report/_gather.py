@@ -11,10 +11,11 @@ from taskspace._version import __version__
 from taskspace.atlas._answering import table_of
 from taskspace.atlas.duplicates import copies_of
 from taskspace.atlas.map import map_of
+from taskspace.atlas.sharing import shared_identity
 from taskspace.errors import SettingError
 from taskspace.ranking import block_norms
 from taskspace.ranking._rank import is_target
-from taskspace.report._cost import cost_of, flops_of, parameters_in, parameters_of
+from taskspace.report._cost import cost_of, flops_of, parameters_in, size_of
 from taskspace.report._doubts import doubts_of
 from taskspace.report._past import measured_targets, past_of
 from taskspace.report._task import facts_of
@@ -78,17 +79,18 @@ def report_of(
     told = [hit for hit in ranking if not is_none(hit.kind)][:k]
     there = {row.name for row in matrix.rows}
     past = past_of(transfers, near, own, [hit.name for hit in told], measured_targets(transfers, there, own))
-    size = parameters if parameters is not None or base is not None else _counted(atlas, identity)
+    reader = _counted(atlas, identity)
+    size = parameters if parameters is not None or base is not None else reader
     per_row = facts.lengths.mean if facts.lengths is not None and tokens is not None else float(limit or 0)
     cost = cost_of(
-        ranking.hits, base=base or identity.surrogate, parameters=size, rows=facts.rows, tokens=per_row,
-        measured=tokens is not None, epochs=epochs, rate=rate,
+        ranking.hits, base=base or shared_identity(identity).surrogate, parameters=size, reader=reader,
+        rows=facts.rows, tokens=per_row, measured=tokens is not None, epochs=epochs, rate=rate,
     )  # fmt: skip
-    copies = tuple(pair for pair in copies_of(atlas, here))
+    copies = copies_of(atlas, here)
     chart, focus = _charted(matrix, here, [hit.name for hit in near][: _ON_MAP // 2])
     return Report(
         target=facts,
-        verdict=verdict_of(facts, ranking, past, unit=unit, hundredths=hundredths),
+        verdict=verdict_of(facts, ranking, past, {pair.second for pair in copies}, unit=unit, hundredths=hundredths),
         ranking=ranking,
         candidates=tuple(_candidate(hit, identity.learner, size, facts.rows, per_row, epochs) for hit in told),
         neighbours=tuple(Place(hit.name, hit.kind, hit.score) for hit in near[:_NEIGHBOURS] if not is_none(hit.kind)),
@@ -152,13 +154,12 @@ def _candidate(
 ) -> Candidate:
     steps = [Step(name, in_words(name, learner), adds, hit.signals.get(name)) for name, adds in hit.parts.items()]
     steps.sort(key=lambda step: -abs(step.adds))
-    size = parameters_of(hit.provenance) or (parameters if hit.kind == "dataset" else None)
-    return Candidate(hit, tuple(steps), size, flops_of(hit, parameters, rows, tokens, epochs))
+    return Candidate(hit, tuple(steps), size_of(hit, parameters), flops_of(hit, parameters, rows, tokens, epochs))
 
 
 def _made(atlas: Atlas, space: SpaceId, entries: int, command: str | None, date: str | None) -> Made:
     about: dict[str, Any] = {
-        "fingerprint": space.fingerprint, "surrogate": space.surrogate, "revision": space.revision,
+        "fingerprint": space.fingerprint, "surrogate": shared_identity(space).surrogate, "revision": space.revision,
         "learner": space.learner, "settings": dict(space.settings), "pool_size": space.pool_size, "seed": space.seed,
     }  # fmt: skip
     return Made(__version__, atlas.name, entries, len(atlas.transfers()), about, command, date)

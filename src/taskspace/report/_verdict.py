@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from taskspace.report._values import Verdict
 from taskspace.report._words import counted, is_none, share, signed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from taskspace.ranking import Hit, Ranking
     from taskspace.report._values import Past, TaskFacts
 
 
-def verdict_of(task: TaskFacts, ranking: Ranking, past: Past, *, unit: str, hundredths: bool) -> Verdict:
-    """What to do, as far as the ranking says."""
+def verdict_of(
+    task: TaskFacts, ranking: Ranking, past: Past, copies: Container[str], *, unit: str, hundredths: bool
+) -> Verdict:
+    """What to do, as far as the ranking says; ``copies`` are names under which the target itself is known."""
+    found = _advice(task, ranking, past, unit=unit, hundredths=hundredths)
+    sources = [hit.name for hit in ranking if not is_none(hit.kind)]
+    if not sources or sources[0] not in copies:
+        return found
+    other = next((name for name in sources if name not in copies), None)
+    instead = "there is no other candidate" if other is None else f"the first that is not is {other}"
+    return replace(found, detail=f"{found.detail} But {sources[0]} is the same task under another name; {instead}.")
+
+
+def _advice(task: TaskFacts, ranking: Ranking, past: Past, *, unit: str, hundredths: bool) -> Verdict:
     sources = [hit for hit in ranking if not is_none(hit.kind)]
     if not sources:
         return Verdict("nothing", f"There is nothing in this atlas to start {task.name} from.",

@@ -7,7 +7,7 @@ import pytest
 
 from taskspace.atlas.map import _projections, map_of
 from taskspace.atlas.map._directions import Directions
-from taskspace.atlas.map._projections import _reduced
+from taskspace.atlas.map._projections import _neighbours, _reduced
 from taskspace.errors import MissingExtra, SettingError
 
 
@@ -71,8 +71,16 @@ def test_umap_keeps_groups_apart_and_says_the_same_again(groups, elsewhere, tmp_
     assert nearest.tolist() == label.tolist()
 
 
-def test_what_umap_is_given_of_many_long_rows_keeps_their_cosines(matrix_of, rng, monkeypatch):
-    monkeypatch.setattr(_projections, "_REDUCED_FROM", 100)
+def test_umap_is_given_the_nearest_by_cosine_each_point_itself_first(matrix_of, cosines_of, rng):
+    vectors = rng.standard_normal((30, 6))
+    places, far, _ = _neighbours(Directions(matrix_of(vectors), np.arange(30)), 5)
+    cosines = cosines_of(vectors)
+    assert places.tolist() == np.argsort(-cosines, axis=1)[:, :5].tolist()
+    np.testing.assert_allclose(far, 1 - np.sort(cosines, axis=1)[:, ::-1][:, :5], atol=1e-6)
+    assert (far[:, 0] == 0).all()
+
+
+def test_what_umap_is_given_of_many_long_rows_keeps_their_cosines(matrix_of, rng):
     vectors = rng.standard_normal((700, 20)) @ rng.standard_normal((20, 300))
     directions = Directions(matrix_of(vectors), np.arange(700))
     rows, reduced = directions.rows(), _reduced(directions, 0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from taskspace._extras import require
+from taskspace.atlas.map._kept import neighbours_of
 from taskspace.atlas.map._principal import Principal, coordinates, principal
 from taskspace.errors import SettingError, did_you_mean
 
@@ -24,6 +25,7 @@ MOST_FOR_MDS = 1_000
 
 _FLAT = 3
 """So many points lie in a plane: every method would draw what PCA draws."""
+_NEIGHBOURS = 15
 _REDUCED, _REDUCED_FROM = 64, 5_000
 """UMAP of more points than the latter looks for neighbours among so many principal components."""
 
@@ -76,21 +78,34 @@ def _mds(directions: Directions, start: NDArray[np.float32], seed: int) -> NDArr
 
 
 def _umap(directions: Directions, start: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """UMAP by cosine, begun at the principal components, on one thread so that a seed says it all."""
+    """UMAP by cosine, begun at the principal components, on one thread so that a seed says it all.
+
+    Neighbours among up to some thousand points are found here, all of them: umap would call Python once per pair.
+    """
     umap: Any = require("umap", extra="umap", why="a map by umap")
+    count = min(_NEIGHBOURS, len(directions) - 1)
+    few = len(directions) <= _REDUCED_FROM
     model = umap.UMAP(
-        n_neighbors=min(15, len(directions) - 1), metric="cosine", random_state=seed, n_jobs=1, init=_spread(start)
-    )
+        n_neighbors=count, metric="cosine", random_state=seed, n_jobs=1, init=_spread(start),
+        precomputed_knn=_neighbours(directions, count) if few else (None, None, None),
+    )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of numba and of points without neighbours: the share kept says it in full
-        return _centred(model.fit_transform(_reduced(directions, seed)))
+        return _centred(model.fit_transform(start if few else _reduced(directions, seed)))
+
+
+def _neighbours(directions: Directions, count: int) -> tuple[NDArray[np.int32], NDArray[np.float32], None]:
+    """As umap takes them: places int32[n, k] and distances float32[n, k], every point its own first neighbour."""
+    found = list(neighbours_of(directions, count - 1))
+    places = np.column_stack([np.arange(len(found)), np.array([near for near, _ in found])])
+    far = np.column_stack([np.zeros(len(found)), 1.0 - np.array([cosines for _, cosines in found])])
+    return places.astype(np.int32), np.maximum(far, 0.0).astype(np.float32), None
 
 
 def _reduced(directions: Directions, seed: int) -> NDArray[np.float32]:
-    if len(directions) <= _REDUCED_FROM or directions.width <= _REDUCED:
-        return directions.rows()
-    found = principal(directions, _REDUCED, seed=seed)
-    return coordinates(directions, found) + (found.mean @ found.axes).astype(np.float32)  # from the origin again
+    """float32[n, c] along the first principal components, seen from the origin, so that cosines stay cosines."""
+    found = principal(directions, min(_REDUCED, directions.width), seed=seed)
+    return coordinates(directions, found) + (found.mean @ found.axes).astype(np.float32)
 
 
 def _spread(start: NDArray[np.float32]) -> NDArray[np.float32]:
