@@ -36,7 +36,7 @@ docs: setup
 
 # Long runs: see benchmarks/README.md; results lie in benchmarks/results.
 bench: setup
-	for name in model_to_dataset kinds_of_model cost_per_task fisher_cost prompt_speed prompt_choice prompt_cost prompt_bank published_prompts rank_10k source_choice; do \
+	for name in model_to_dataset kinds_of_model cost_per_task fisher_cost prompt_speed prompt_choice prompt_cost prompt_bank published_prompts rank_10k killed map page_frames rest_load duplicates; do \
 		$(BIN)/python benchmarks/$$name.py || exit; done
 
 clean:

@@ -2,8 +2,9 @@
 
 64 data sets (disjoint samples of real tasks, one JSONL file each) are embedded into a new space over MiniLM by
 ``embed_all``: in one process with one thread, with two threads, by 1 and 2 processes, and by 1 and 2 actors of a Ray
-cluster on this machine, each from empty caches.  Wall seconds beside CPU seconds (a crowded machine stretches the
-first), the CPU seconds of a task by what they went into, and whether the atlas holds the same bytes as the first one.
+cluster on this machine, each from empty caches.  Wall seconds beside CPU seconds (a crowded machine, told by
+its load average, stretches the first), the CPU seconds of a task by what they went into, those of the worker that had
+most to do, and whether the atlas holds the same bytes as the first one.
 Then two things that only a plan for many needs: what a model of MiniLM's size costs, and how fast one writer writes.
 
     python benchmarks/scale_out.py          # about 8 minutes on 2 idle cores
@@ -323,7 +324,8 @@ def summary(results: dict[str, dict], work: Path, tasks: int) -> dict:
             **{key: result[key] for key in ("wall_s", "first_s", "after_first_tasks_per_s", "cpu_s", "load_average")},
             "once_cpu_s": once(result),
             "cpu_ms_per_task": per_task(result, tasks),
-            "driver_cpu_s": result["driver"]["all"],
+            "driver_cpu_s": round(result["driver"]["all"], 2),
+            "longest_worker_cpu_s": round(max(each["all"] for each in result["workers"] or [result["driver"]]), 2),
             "worker_peak_mb": [round(worker["peak_mb"]) for worker in result["workers"] or [result["driver"]]],
             "same_bytes": same,
             "least_cosine": 1.0 if same else float(cosines.min()),

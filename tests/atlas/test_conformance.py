@@ -158,6 +158,7 @@ def test_a_search_and_the_matrix_give_one_answer(path, crowd, monkeypatch):
         targets = [given[0], given[5], *given[-4:]]
         read = [atlas.near(target, k=6) for target in targets]
     monkeypatch.setattr("taskspace.atlas.engines.lance._near.WORTH_SEARCHING", 0)
+    monkeypatch.setattr("taskspace.atlas._atlas.MOST_READ", 0)  # who asks again is not answered otherwise
     with Atlas(path) as atlas:
         monkeypatch.setattr(atlas._shelf, "matrix", None)  # so that it cannot be what answers
         assert [atlas.near(target, k=6) for target in targets if target.vector.any()] == [
@@ -274,6 +275,18 @@ def test_replace_refuse_remove_rename(atlas, embed):
     atlas.add(embed("d", [1, 0, 0]))  # an empty space has no length yet
     assert atlas.get("d").vector.tolist() == [1, 0, 0]
     assert len(atlas.matrix().rows) == 1
+
+
+def test_who_asks_again_is_answered_from_the_vectors_at_hand(path, crowd, monkeypatch):
+    monkeypatch.setattr("taskspace.atlas.engines.lance._near.WORTH_SEARCHING", 0)
+    given = crowd(8)
+    with Atlas(path) as atlas:
+        atlas.add(*given)
+        first, again = (atlas.near(given[0], k=3) for _ in range(2))
+        assert first == again
+        assert atlas._shelf._held
+        atlas.add(given[0])  # another state: asked of the store once more
+        assert atlas.near(given[0], k=3) == first
 
 
 def test_what_was_removed_can_be_put_as_another_kind_in_the_same_change(path, embed):

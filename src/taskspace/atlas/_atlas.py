@@ -30,7 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
+    from taskspace.atlas._store import View
+    from taskspace.atlas._stored import SpaceRow
     from taskspace.space import Space
+
+
+MOST_READ = 8_000_000_000
+"""Bytes of vectors beyond which a store that can search by itself is asked each time."""
 
 
 @final
@@ -50,6 +56,7 @@ class Atlas:
         self.path = self._store.path
         self._shelf = Shelf()
         self._near: dict[str, Neighbours] = {}
+        self._searched: dict[str, str] = {}
 
     def __enter__(self) -> Atlas:
         return self
@@ -303,7 +310,7 @@ class Atlas:
             embedding, row = target_in(view, self.path, target, space)
             plain = fusion == "mean" and not centre and len(row.blocks) == 1 and row.blocks == embedding.blocks
             found = None
-            if plain and k is not None and k > 0 and not self._shelf.has(view, row):
+            if plain and k is not None and k > 0 and not self._shelf.has(view, row) and self._searches(view, row):
                 found = view.closest(row, embedding, k, kind)
             matrix = self._shelf.matrix(view, row) if found is None else None
         if matrix is None:
@@ -319,6 +326,12 @@ class Atlas:
             wanted = [i for i, candidate in enumerate(rows) if candidate.kind == kind]
             rows, cosines = [rows[i] for i in wanted], cosines[wanted]
         return order(embedding, rows, cosines, k=k, fusion=fusion, include_self=include_self, centred=centred)
+
+    def _searches(self, view: View, space: SpaceRow) -> bool:
+        """Whether the store may search by itself: once, since who asks again is sooner served by vectors at hand."""
+        before = self._searched.get(space.fingerprint)
+        self._searched[space.fingerprint] = space.generation
+        return before != space.generation or 4 * space.dims * view.count() > MOST_READ
 
     def _neighbours(self, space: SpaceId, matrix: Matrix) -> Neighbours:
         held = self._near.get(space.fingerprint)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x74737061
 """Marks a SQLite file as an atlas ("tspa")."""
 
-PAGE_SIZE = 16384
-"""A vector of 8,256 numbers then fills two overflow pages almost wholly, and listing reads few bytes per row."""
+PAGE_SIZE = 8192
+"""A vector of 8,256 numbers then fills four overflow pages almost wholly, and one of 2,080 a single one."""
 
 MIGRATIONS: list[str] = [
     # 1: `spaces.generation` is new with every write in the space.  It is random and not a count, because two
