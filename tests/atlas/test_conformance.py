@@ -41,8 +41,9 @@ NAMES = [
 
 @pytest.fixture(params=ENGINES)
 def engine(request, monkeypatch):
-    if request.param == SEARCHING:  # which LanceDB otherwise does in large spaces only
+    if request.param == SEARCHING:  # which LanceDB otherwise does in large spaces only, and once
         monkeypatch.setattr("taskspace.atlas.engines.lance._near.WORTH_SEARCHING", 0)
+        monkeypatch.setattr("taskspace.atlas._atlas.MOST_READ", 0)
         return "lance"
     return request.param
 

@@ -47,11 +47,11 @@ def test_a_page_on_a_file_with_examples_and_a_date(taskspace, atlas, folder):
 
 
 def test_a_page_does_not_say_where_things_lie(taskspace, atlas, folder):
-    said = taskspace("report", folder / "trip.jsonl", "--atlas", atlas, "-o", folder / "page.html")
+    said = taskspace("report", folder / "trip.jsonl", "--atlas", atlas, f"--out={folder / 'page.html'}")
     assert said.code == 0
     page = (folder / "page.html").read_text("utf-8")
     assert str(folder) not in page
-    assert "taskspace report trip.jsonl --atlas my.db" in page
+    assert "taskspace report trip.jsonl --atlas my.db --out=page.html" in page
 
 
 def test_facts_as_json_write_no_page(taskspace, atlas, folder):

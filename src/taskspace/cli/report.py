@@ -66,7 +66,10 @@ def report(
 
 def _shown(word: str) -> str:
     """Of a path its last name: where things lie on this machine is no colleague's business."""
-    return Path(word).name if o.there(word) else word
+    option, sign, value = word.partition("=")
+    if option.startswith("--") and sign:
+        return f"{option}={_shown(value)}"
+    return Path(word).name if Path(word).is_absolute() or o.there(word) else word
 
 
 def _file_name(name: str) -> str:

@@ -49,7 +49,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Lost:
-    """What comes instead of a reply where a worker is of no more use; ``why`` ends "a worker …"."""
+    """What comes instead of a reply where a worker is of no more use; ``why`` ends "three workers …"."""
 
     why: str
 
