@@ -31,13 +31,18 @@ AHEAD = 8
 
 @dataclass(eq=False)
 class _Job:
-    """A source on its way.  ``wanted`` is False once it is known that nothing has to be learned of it."""
+    """A source on its way.
+
+    ``wanted`` is False once it is known that nothing has to be learned of it; ``twin`` is the same thing under way
+    elsewhere, whose embedding serves both.
+    """
 
     number: int
     source: Source
     packed: bytes
     card: Card | None = None
     wanted: bool | None = None
+    twin: _Job | None = None
     made: TaskEmbedding | None = None
     problem: TaskspaceError | None = None
     bug: Exception | None = None
@@ -49,8 +54,18 @@ class _Job:
     def done(self) -> bool:
         return self.wanted is False or not (self.made is None and self.problem is None and self.bug is None)
 
+    @property
+    def ripe(self) -> bool:
+        """Whether it can be told what became of it, once its turn has come."""
+        return self.done and (self.twin is None or self.twin.done)
+
+    def share(self, twin: _Job) -> None:
+        """Take what was learned of the same thing."""
+        if self.made is None and twin.card == self.card:
+            self.made, self.learning_notes = twin.made, twin.learning_notes
+
     def begin_again(self, *, wanted: bool | None = None) -> None:
-        self.card, self.wanted = None, wanted
+        self.card, self.wanted, self.twin = None, wanted, None
         self.reading_notes = self.learning_notes = ()
 
 
@@ -96,7 +111,7 @@ class Foreman:
             self._admit(coming)
             if not self._line:
                 return
-            if not self._line[0].done:
+            if not self._line[0].ripe:
                 self._assign()
                 self._hear(*self._crew.answer())
                 continue
@@ -135,6 +150,8 @@ class Foreman:
 
     def _settled(self, job: _Job) -> Outcome | None:
         """What became of the source whose turn it is; nothing where it has to be learned after all."""
+        if job.twin is not None:
+            job.share(job.twin)
         outcome = None if job.card is None else self._judged(job.source, job.card)
         if job.bug is not None:
             raise job.bug
@@ -240,8 +257,10 @@ class Foreman:
         return self._fits or job is None or job.card is None or job.card.kind != "dataset"
 
     def _wants(self, job: _Job, card: Card) -> bool:
-        """Whether it looks as if this had to be learned: not where the same thing is under way before it."""
-        if self._first.setdefault(card, job).number < job.number:
+        """Whether it looks as if this had to be learned: not where the same thing is under way already."""
+        first = self._first.setdefault(card, job)
+        if first is not job:
+            job.twin = first if first.number > job.number else None  # what comes before is in the atlas by then
             return False
         try:
             return self._desk.foresee(job.source, card) is None
