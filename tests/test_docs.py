@@ -1,6 +1,7 @@
-"""The examples of README and recipes run as they stand: a page from top to bottom in one folder and one namespace.
+"""The examples of README, recipes and merging run as they stand: a page from top to bottom, in one folder.
 
-A ``python`` block is run, or saved where its first line names a file (``# my_model.py``), as ``toml`` blocks are.
+A ``python`` block is run, or saved where its first line names a file (``# my_model.py``), as ``toml`` and ``yaml``
+blocks are.
 A ``sh`` block holds ``taskspace`` commands, and ``export NAME=VALUE``.  A block under ``<!-- not run: WHY -->`` is
 left alone, and so are blocks of any other language.
 """
@@ -21,17 +22,19 @@ import pytest
 
 from taskspace.cli import main
 from taskspace.data import sample_tasks
+from taskspace.errors import SettingError
 from taskspace.learners.fisher import Fisher
 from taskspace.learners.response import Response
 from taskspace.surrogates import DEFAULT_SURROGATE, locate
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(?P<skip><!-- not run: [^\n]+ -->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
-FILE = re.compile(r"# (\S+\.(?:py|toml))\n")
+FILE = re.compile(r"# (\S+\.(?:py|toml|yml))\n")
 NEEDS = {
     "README.md": ["sklearn", "skops"],
     "docs/recipes.md": ["pandas", "sklearn", "skops"],
     "docs/errors.md": [],
+    "docs/merging.md": ["peft", "scipy", "yaml"],
 }
 
 
@@ -87,6 +90,33 @@ def prepare_readme(folder):
     )
 
 
+def prepare_merging(folder):
+    """A base, three models tuned from it, and two adapters on it."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForSequenceClassification, logging
+
+    tasks = {task.name: task for task in sample_tasks()}
+    write_rows(tasks["product_reviews"], folder / "reviews.jsonl")
+    (folder / "my-checkpoint").rename(folder / "base")
+    logging.disable_progress_bar()
+    for seed, name in enumerate(("reviews", "topics", "other")):
+        shutil.copytree(folder / "base", folder / name)
+        model = AutoModelForSequenceClassification.from_pretrained(folder / "base")
+        drawn = torch.Generator().manual_seed(seed)
+        for parameter in model.parameters():
+            parameter.data.add_(0.02 * torch.randn(parameter.shape, generator=drawn))
+        model.save_pretrained(folder / name)
+    for name, rank, targets in (("one", 4, ["query"]), ("two", 3, ["query", "value"])):
+        model = AutoModelForSequenceClassification.from_pretrained(folder / "base")
+        adapted = get_peft_model(model, LoraConfig(r=rank, target_modules=targets, init_lora_weights=False))
+        adapted.save_pretrained(folder / f"adapter-{name}")
+    logging.enable_progress_bar()
+
+
+PREPARED = {"README.md": prepare_readme, "docs/merging.md": prepare_merging}
+
+
 def bring_answers(folder):
     """What the reader's far model gives for each line of the pool."""
     rows = (folder / "pool.jsonl").read_text("utf-8").splitlines()
@@ -114,19 +144,19 @@ def run_python(code, namespace, page):
     exec(compile(code, page, "exec"), namespace)  # the page's own code
 
 
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # peft's
 @pytest.mark.parametrize("page", NEEDS)
 def test_examples_run(page, workplace, monkeypatch):
     for package in NEEDS[page]:
         pytest.importorskip(package)
-    if page == "README.md":
-        prepare_readme(workplace)
+    PREPARED.get(page, lambda _: None)(workplace)
     blocks = list(BLOCK.finditer((ROOT / page).read_text("utf-8")))
     # A file that a page saves may stand below the command that uses it.
     blocks.sort(key=lambda block: not FILE.match(block["code"]))
     namespace = {}
     ran = 0
     for block in blocks:
-        if block["skip"] or block["language"] not in ("python", "sh", "toml"):
+        if block["skip"] or block["language"] not in ("python", "sh", "toml", "yaml"):
             continue
         ran += 1
         named = FILE.match(block["code"])
@@ -159,3 +189,30 @@ def test_quoted_measurements_are_those_of_the_result_files():
     page = (ROOT / "docs" / "learners.md").read_text("utf-8")
     for row in table.values():
         assert f"| {row['s']:.2f} s | {row['ratio']:.2f}× |" in page
+
+
+def test_quoted_refusals_of_recipes_are_what_is_said():
+    """Each row of the table: a key in short YAML, and the sentence."""
+    yaml = pytest.importorskip("yaml")
+    from taskspace.merging.recipe import recipe_of
+
+    page = (ROOT / "docs" / "merging.md").read_text("utf-8")
+    rows = re.findall(r"^\| `\{(.+)\}` \| (.+) \|$", page, re.M)
+    assert len(rows) > 5
+    asked = {"merge_method": "ties", "base_model": "base", "models": ["a", "b"]}
+    for keys, sentence in rows:
+        with pytest.raises(SettingError) as caught:
+            recipe_of(asked | yaml.safe_load("{" + keys + "}"))
+        assert str(caught.value) == sentence.replace("`", "")
+
+
+def test_the_table_of_merging_has_every_method_with_its_options():
+    from dataclasses import fields
+
+    from taskspace.merging.methods import METHODS, method_named
+
+    page = (ROOT / "docs" / "merging.md").read_text("utf-8")
+    for name in METHODS:
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        for field in fields(method_named(name)):
+            assert f"`{field.name}" in row, f"{name}: {field.name}"

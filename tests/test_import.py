@@ -55,8 +55,10 @@ def test_all_is_sorted_and_true():
 @pytest.mark.parametrize("name", taskspace.__all__)
 def test_each_name_keeps_its_type(name):
     """A function and a module of one name would fight for it."""
+    import taskspace.cli.merge
     import taskspace.data
     import taskspace.learners
+    import taskspace.merging
     import taskspace.ranking
     import taskspace.space
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from taskspace.atlas import Atlas
     from taskspace.embedding import SpaceId, TaskEmbedding
     from taskspace.labelers.prompts import Prompt
+    from taskspace.merging import TaskVector, merge
     from taskspace.prompting.bank import PromptBank
     from taskspace.prompting.choosing import choose_prompt
     from taskspace.prompting.soft import PromptVector, SoftPrompt
@@ -35,10 +36,12 @@ __all__ = [
     "SpaceId",
     "Task",
     "TaskEmbedding",
+    "TaskVector",
     "__version__",
     "choose_prompt",
     "errors",
     "labelers",
+    "merge",
 ]
 
 _HOMES = {
@@ -54,7 +57,9 @@ _HOMES = {
     "SpaceId": "taskspace.embedding",
     "Task": "taskspace.task",
     "TaskEmbedding": "taskspace.embedding",
+    "TaskVector": "taskspace.merging",
     "choose_prompt": "taskspace.prompting.choosing",
+    "merge": "taskspace.merging",
 }
 
 

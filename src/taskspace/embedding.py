@@ -67,7 +67,13 @@ class SpaceId:
         return hash(self.fingerprint)
 
     def __str__(self) -> str:
-        return f"{self.learner} on {self.surrogate} over {self.pool_size} pool texts, seed {self.seed}"
+        over = f" over {self.pool_size} pool texts" if self.reads_texts else ""
+        return f"{self.learner} on {self.surrogate}{over}, seed {self.seed}"
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether data sets and models lie there, by answers to a pool of texts; else weights are compared."""
+        return bool(self.pool)
 
     def require_same(self, other: SpaceId) -> None:
         """Raise :class:`SpaceMismatch` naming each field that differs."""

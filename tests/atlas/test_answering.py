@@ -145,6 +145,29 @@ def test_what_says_nothing_counts_as_average_and_is_told(filled, embed):
     assert any("likeness counts as average: 'mute'" in note for note in ranking.notes)
 
 
+@pytest.mark.parametrize("centre", [False, True])
+def test_likeness_to_a_target_that_says_nothing_counts_for_nothing(filled, embed, centre):
+    """Noise labels give a vector of some direction, which must not choose."""
+    here, there = (angled(embed, "noise", degrees, informative=False) for degrees in (0, 120))
+    ranking = filled.rank(here, k=None, centre=centre)
+    assert ranking.calibrated
+    assert set(ranking[0].signals) == {"prior+ranks"}
+    assert "likeness is left out, since 'noise' itself says nothing" in ranking.notes
+    assert ranking.to_dict() == filled.rank(there, k=None, centre=centre).to_dict()
+
+
+def test_an_earlier_target_that_says_nothing_teaches_nothing_of_likeness(filled, embed):
+    """Where its vector stands moves no prediction, neither as a question nor as a neighbour."""
+    rows = [Row(s, "noise", 0.7 + 0.1 * place, 0.7, 0, "accuracy") for place, s in enumerate("abcd")]
+    filled.observe_all(rows)
+    said = []
+    for degrees in (0, 120):
+        filled.add(angled(embed, "noise", degrees, informative=False))
+        said.append(filled.rank("new", k=None).to_dict())
+    assert "learned on 4 measured targets" in said[0]["measure"]
+    assert said[0] == said[1]
+
+
 def test_an_atlas_without_such_candidates_gives_an_empty_answer(filled):
     ranking = filled.rank("new", kind="adapter")
     assert len(ranking) == 0

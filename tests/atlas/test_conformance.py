@@ -474,6 +474,25 @@ def test_a_view_stays_as_it_is(path, many, space_id):
         assert len(atlas.transfers()) == 2
 
 
+def test_a_view_stays_as_it_is_though_it_is_asked_late(path, many, pool):
+    """Of transfers and pools too, about which nothing was asked before others wrote."""
+    with Atlas(path) as atlas, Atlas(path) as other:
+        with atlas._store.reading() as empty:
+            assert empty.spaces() == []
+            other.add(*many(1))
+            other.observe(source="a", target="b", score=0.5)
+            assert empty.transfers() == []
+        with atlas._store.reading() as view:
+            (space,) = view.spaces()
+            other.observe(source="c", target="d", score=0.5)
+            other.keep_space(space.identity, pool)
+            assert [transfer.source for transfer in view.transfers()] == ["a"]
+            assert view.packed_pool(pool.fingerprint) is None
+        with atlas._store.reading() as view:
+            assert len(view.transfers()) == 2
+            assert view.packed_pool(pool.fingerprint) is not None
+
+
 def test_records_come_in_parts(path, many):
     with Atlas(path) as atlas:
         given = many(*range(25))

@@ -70,6 +70,16 @@ def test_a_recipe(taskspace, models, tmp_path):
     np.testing.assert_allclose(load_file(tmp_path / "m.safetensors")["layer.bias"], (one + two) / 2, atol=2e-3)
 
 
+def test_the_help_names_every_method():
+    import inspect
+
+    from taskspace.cli.merge import merge
+    from taskspace.merging.methods import METHODS
+
+    said = inspect.get_annotations(merge)["method"]
+    assert all(name in said for name in METHODS)
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
@@ -83,6 +93,16 @@ def test_a_recipe(taskspace, models, tmp_path):
         ((*ASKED, "-o", "x", "--recipe", "r.yml"), "both given"),
         (("merge", "absent.safetensors", "--base", "base", "-o", "x"), "there is no checkpoint"),
         ((*ASKED, "-o", "x", "--dtype", "int8"), "dtype"),
+        ((*ASKED, "-o", "two.safetensors"), "is there already"),
+        ((*ASKED, "-o", "nowhere/x.safetensors"), "choose another place"),
+        ((*ASKED, "-o", "x", "--method", "ties", "--set", "density=high"), "density of ties is 'high'"),
+        ((*ASKED, "-o", "x", "--method", "tsv", "--set", "rank=2.5"), "a whole number"),
+        ((*ASKED, "-o", "x", "--method", "remove", "--set", "recalibrate=1"), "true or false"),
+        ((*ASKED, "-o", "x", "--method", "dare", "--set", "seed=true"), "a whole number"),
+        ((*ASKED, "-o", "x", "--scale", "inf"), "finite"),
+        ((*ASKED, "-o", "x", "--scale", "1e9"), "too large for F16"),
+        (("merge", "one.safetensors", "two.safetensors", "-o", "x"), "give the base, or merge the models themselves"),
+        (("merge", "one.safetensors", "-o", "x", "--method", "mean", "--ignore", "*"), "none was given"),
     ],
 )
 def test_one_sentence_for_what_cannot_be_merged(taskspace, models, tmp_path, words, hint):
@@ -91,3 +111,119 @@ def test_one_sentence_for_what_cannot_be_merged(taskspace, models, tmp_path, wor
     assert said.code == 2
     assert hint in said.sentence
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def bad(made, **changes):
+    """A checkpoint with some tensors changed, or left out where that is None."""
+    return {name: values for name, values in (made | changes).items() if values is not None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"layer.bias": None}, "base has 'layer.bias', which odd has not"),
+        ({"more": np.zeros(2, np.float16)}, "odd has 'more', which base has not"),
+        ({"layer.weight": np.zeros((5, 4), np.float16)}, "resize both models"),
+        ({"ids": np.arange(3)}, "'ids'"),
+        ({"layer.bias": np.full(4, np.nan, np.float16)}, "NaN"),
+    ],
+)
+@pytest.mark.parametrize("method", ["sum", "ties", "tsv"])
+def test_a_model_that_does_not_fit_leaves_nothing(taskspace, models, tmp_path, changes, hint, method):
+    if "ids" in changes:
+        save_file(models["base"] | {"ids": np.zeros(3, np.int64)}, tmp_path / "base" / "model.safetensors")
+    save_file(bad(models["one"], **changes), tmp_path / "odd.safetensors")
+    before = sorted(p.name for p in tmp_path.iterdir())
+    said = taskspace("merge", "odd.safetensors", "--base", "base", "-o", "x", "--method", method)
+    assert (said.code, hint in said.sentence) == (2, True), said.err
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_a_file_that_was_cut_short(taskspace, models, tmp_path):
+    file = tmp_path / "one.safetensors"
+    file.write_bytes(file.read_bytes()[:-3])
+    said = taskspace(*ASKED, "-o", "x")
+    assert (said.code, "cut short" in said.sentence) == (2, True)
+    assert not (tmp_path / "x").exists()
+
+
+def test_models_of_one_file_name_are_told_apart(taskspace, models, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.safetensors").rename(tmp_path / name / "model.safetensors")
+    files = [f"{name}/model.safetensors" for name in ("one", "two")]
+    assert taskspace("merge", *files, "--base", "base", "-o", "m", "--weights", "0.7,0.3").code == 0
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert "| one/model | 0.7 |" in card
+    assert "| two/model | 0.3 |" in card
+
+
+def test_the_card_is_one_that_the_hub_reads(taskspace, models, tmp_path):
+    hub = pytest.importorskip("huggingface_hub")
+    assert taskspace(*ASKED, "-o", "m").code == 0
+    data = hub.ModelCard.load(tmp_path / "m" / "README.md").data
+    assert data.tags == ["merge", "taskspace"]
+    assert data.base_model == "base"
+    assert taskspace("merge", "one.safetensors", "--base", tmp_path / "base", "-o", "n").code == 0
+    assert hub.ModelCard.load(tmp_path / "n" / "README.md").data.base_model is None  # a path is no name there
+    assert taskspace("merge", "one.safetensors", "--method", "mean", "-o", "o").code == 0
+    assert "without a base" in hub.ModelCard.load(tmp_path / "o" / "README.md").text
+
+
+def test_models_themselves_keep_the_configuration_of_the_first(taskspace, models, tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one.safetensors").rename(tmp_path / "one" / "model.safetensors")
+    (tmp_path / "one" / "config.json").write_text('{"model_type": "one"}')
+    assert taskspace("merge", "one", "two.safetensors", "-o", "m", "--method", "mean").code == 0
+    one, two = (models[name]["layer.bias"].astype(np.float32) for name in ("one", "two"))
+    np.testing.assert_allclose(load_file(tmp_path / "m/model.safetensors")["layer.bias"], (one + two) / 2, atol=2e-3)
+    assert json.loads((tmp_path / "m" / "config.json").read_text()) == {"model_type": "one"}
+
+
+@pytest.fixture
+def tuned(tmp_path, tiny_classifier, monkeypatch):
+    """A classifier that transformers saved, and one tuned from it."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    monkeypatch.chdir(tmp_path)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(tiny_classifier)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.01)
+    model.save_pretrained(tmp_path / "tuned")
+    return tiny_classifier
+
+
+@pytest.mark.parametrize("dtype", ["F32", "BF16"])
+def test_transformers_loads_the_result(taskspace, tuned, tmp_path, dtype):
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    words = ("merge", "tuned", "--base", tuned, "-o", "m", "--scale", "0.5", "--dtype", dtype, "--shard-size", "0.001")
+    assert taskspace(*words).code == 0
+    model, tokenizer = AutoModelForSequenceClassification.from_pretrained("m"), AutoTokenizer.from_pretrained("m")
+    assert model.dtype is {"F32": torch.float32, "BF16": torch.bfloat16}[dtype]
+    assert model.config.id2label == {0: "negative", 1: "positive"}
+    base = AutoModelForSequenceClassification.from_pretrained(tuned).to(model.dtype)
+    wanted = base.classifier.weight + torch.tensor(0.005)
+    torch.testing.assert_close(model.classifier.weight, wanted.to(model.dtype), atol=4e-3, rtol=1e-2)
+    assert torch.isfinite(model(**tokenizer("good weather", return_tensors="pt")).logits).all()
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # peft's
+def test_adapters_of_unequal_rank_and_targets(taskspace, tuned, tmp_path):
+    torch, peft = pytest.importorskip("torch"), pytest.importorskip("peft")
+    from transformers import AutoModelForSequenceClassification
+
+    state = {}
+    for name, rank, targets in (("one", 2, ["query"]), ("two", 3, ["query", "value"])):
+        model = AutoModelForSequenceClassification.from_pretrained(tuned)
+        adapted = peft.get_peft_model(model, peft.LoraConfig(r=rank, target_modules=targets, init_lora_weights=False))
+        adapted.save_pretrained(name)
+        state[name] = adapted.merge_and_unload().state_dict()
+    assert taskspace("merge", "one", "two", "--base", tuned, "-o", "m.safetensors").code == 0
+    base = AutoModelForSequenceClassification.from_pretrained(tuned).state_dict()
+    found = load_file("m.safetensors")
+    for name, values in base.items():
+        wanted = state["one"][name] + state["two"][name] - values
+        torch.testing.assert_close(torch.as_tensor(found[name]), wanted, atol=1e-5, rtol=1e-5)

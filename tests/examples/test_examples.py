@@ -220,4 +220,37 @@ def test_the_readme_names_each_example_and_its_commands():
     page = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     files = {file.name for file in EXAMPLES.glob("*.py")}
     assert set(re.findall(r"^\| `(\w+\.py)`", page, re.M)) == files
-    assert set(re.findall(r"--labeler python:examples/(\w+\.py):answer", page)) == files
+    assert set(re.findall(r"--labeler python:examples/(\w+\.py):answer", page)) == files - {"alternating.py"}
+
+
+def test_alternating_moves_the_body_by_the_mean_of_what_each_task_changed(encoder, tasks):
+    from taskspace.tuning.fine_tuning import fine_tune
+
+    alternating = load("alternating")
+    both = [tasks["mood"], tasks["topic"]]
+    rounds = list(alternating.alternate(encoder, both, rounds=2, scale=0.5))
+    base = {name: p.numpy().copy() for name, p in encoder.module.named_parameters()}
+    body, vector, heads = rounds[0]
+    states = [fine_tune(encoder, task, alternating.ONCE, seed=0, start=base).state() for task in both]
+    moved = 0
+    for name, values in base.items():
+        tuned = [state.get(name, values) for state in states]
+        wanted = values + 0.25 * sum(each - values for each in tuned)
+        np.testing.assert_allclose(body[name], wanted, atol=1e-6)
+        moved += np.sum((wanted - values) ** 2)
+    assert vector.norm == pytest.approx(np.sqrt(moved), rel=1e-4)
+    assert rounds[1][1].norm > vector.norm
+    assert set(heads) == {"mood", "topic"}
+    assert 0 <= alternating.accuracy(encoder, body, heads["mood"], tasks["mood"]) <= 1
+
+
+def test_alternating_from_the_command_line(encoder, workplace, monkeypatch, capsys):
+    alternating = load("alternating")
+    monkeypatch.setattr(alternating, "load_surrogate", lambda **_: encoder)
+    words = ["politeness.jsonl", "message_spam.jsonl", "--rounds", "2", "--limit", "24", "--out", "merged.tv"]
+    monkeypatch.setattr(sys, "argv", ["alternating.py", *(str(workplace / w) if "." in w else w for w in words)])
+    alternating.main()
+    assert [line[:8] for line in capsys.readouterr().out.splitlines()] == ["round 1:", "round 2:"]
+    from taskspace import TaskVector
+
+    assert TaskVector.load(workplace / "merged.tv").norm > 0

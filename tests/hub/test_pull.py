@@ -515,6 +515,41 @@ def test_stopped_while_writing_it_goes_on_later(opened, fresh, push, pull, embed
     assert contents(opened(path)) == contents(source)
 
 
+@pytest.mark.parametrize("engine", ["db", "lance"])
+def test_stopped_while_replacing_nothing_has_changed(
+    opened, tmp_path, push, pull, embed, contents, monkeypatch, engine
+):
+    """Half of theirs under half of the names would be neither atlas."""
+    if engine == "lance":
+        pytest.importorskip("lancedb")
+    source, mine = opened(tmp_path / "theirs.db"), opened(tmp_path / f"mine.{engine}")
+    source.add(*(embed(f"e{i}") for i in range(9)))
+    source.observe(source="e1", target="e2", score=0.5)
+    push(source)
+    mine.add(*(embed(f"e{i}", content="something else") for i in range(2, 8)))
+    before = contents(mine)
+    monkeypatch.setattr("taskspace.hub._pull._AT_ONCE", 2)
+    from taskspace.hub import _pull
+
+    real, batches = _pull.store_batch, []
+
+    def stopping(*args):
+        batches.append(args)
+        if len(batches) == 4:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_pull, "store_batch", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            pull("ann/map", mine, replace=True)
+    assert contents(mine) == before
+    assert mine.transfers() == []
+    told = pull("ann/map", mine, replace=True)
+    assert (told.added, told.replaced, told.held, told.transfers) == (3, 6, 0, 1)
+    assert contents(mine) == contents(source)
+
+
 PULLER = """
 import sys
 from taskspace.hub import _pull

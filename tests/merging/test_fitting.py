@@ -77,6 +77,25 @@ def test_a_coefficient_for_each_tensor(tasks):
     np.testing.assert_allclose(whole(merged, "b"), goal["b"], atol=0.05)
 
 
+@pytest.mark.parametrize("pieces", PIECES)
+def test_vectors_that_change_other_tensors_each(pieces):
+    """As adapters of unequal target modules do; where a vector names no tensor it is zero."""
+    square = np.arange(9, dtype=np.float32).reshape(3, 3) + np.eye(3, dtype=np.float32)
+    one = TaskVector.from_arrays({"a": square}, name="one")
+    two = TaskVector.from_arrays({"a": square.T.copy(), "b": -square}, name="two")
+    base = {"a": np.zeros((3, 3), np.float32), "b": np.zeros((3, 3), np.float32)}
+    goal = {"a": torch.as_tensor(square), "b": torch.zeros(3, 3)}
+
+    def loss(weights):
+        return sum(((weights[name] - goal[name]) ** 2).sum() for name in goal)
+
+    fitted = fit([one, two], base, [loss], pieces=pieces, steps=60, kept=1.0)
+    merged = fitted.vector.apply(base)
+    reached = float(loss({name: torch.as_tensor(whole(merged, name)) for name in goal}))
+    assert reached == pytest.approx(min(fitted.losses), rel=1e-3)
+    assert min(fitted.losses) < fitted.losses[0]
+
+
 def test_shares_add_up_to_the_size(base, tasks):
     target = whole((0.9 * tasks[0] + 0.3 * tasks[1]).apply(base), "body.weight")
     found = fit(tasks, base, [squares(target)], pieces="share", steps=600)

@@ -31,9 +31,74 @@ def test_options_of_models_must_be_one():
         recipe_of({"merge_method": "ties", "base_model": "x", "models": same})
 
 
+def test_what_a_file_does_not_say_is_as_mergekit_has_it():
+    said = {"base_model": "x", "models": ["a", "b"]}
+    for method in ("ties", "dare_linear"):
+        assert recipe_of(said | {"merge_method": method}).options == {"density": 1.0}
+    averaged = said | {"merge_method": "dare_ties", "parameters": {"normalize": True, "rescale": True}}
+    assert recipe_of(averaged).options == {"density": 1.0}
+    with pytest.raises(SettingError, match="mergekit:dare_ties"):
+        recipe_of(said | {"merge_method": "dare_ties"})
+    with pytest.raises(SettingError, match="rescale is True"):
+        recipe_of(said | {"merge_method": "ties", "parameters": {"rescale": True}})
+    with pytest.raises(SettingError, match="tsv has no normalize"):
+        recipe_of(said | {"merge_method": "tsv", "parameters": {"normalize": True}})
+    assert recipe_of(said | {"merge_method": "task_arithmetic", "parameters": {"density": 1.0}}).options == {}
+
+
+def test_those_defaults_are_those_of_mergekit():
+    methods = pytest.importorskip("mergekit.merge_methods").registered_methods()
+    given = {m.spec.name: {p.name: p.default for p in m.spec.parameters if not p.required} for m in methods}
+    for name in ("ties", "dare_linear", "dare_ties"):
+        assert given[name]["density"] == 1.0
+    normalize = {name: given[name]["normalize"] for name in ("linear", "task_arithmetic", "ties", "dare_linear")}
+    assert normalize == {"linear": True, "task_arithmetic": False, "ties": True, "dare_linear": False}
+    assert given["dare_ties"]["normalize"] is False
+    rescale = {name: given[name]["rescale"] for name in ("task_arithmetic", "ties", "dare_linear", "dare_ties")}
+    assert rescale == {"task_arithmetic": False, "ties": False, "dare_linear": True, "dare_ties": True}
+
+
 def test_slerp_goes_by_t():
     found = recipe_of({"merge_method": "slerp", "models": ["a", "b"], "parameters": {"t": 0.3}})
     assert (found.method, found.options) == ("slerp", {"alpha": 0.3})
+
+
+def test_slerp_from_a_base_goes_between_the_models():
+    """As mergekit has it: the base is one end of the arc."""
+    said = {"merge_method": "slerp", "base_model": "a", "models": ["a", "b"], "parameters": {"t": 0.3}}
+    found = recipe_of(said)
+    assert (found.models, found.base, found.options) == (("a", "b"), None, {"alpha": 0.3})
+
+
+def test_a_base_that_is_listed_counts_in_a_mean_and_nowhere_else(tmp_path):
+    generator = np.random.default_rng(0)
+    made = {name: generator.standard_normal((4, 3)).astype(np.float32) for name in ("base", "a")}
+    base, tuned = (str(tmp_path / f"{name}.safetensors") for name in made)
+    for name, values in made.items():
+        save_file({"w": values}, tmp_path / f"{name}.safetensors")
+    models = [{"model": base, "parameters": {"weight": 3}}, {"model": tuned, "parameters": {"weight": 1}}]
+    said = {"merge_method": "linear", "base_model": base, "models": models}
+    mean = recipe_of(said).merged().apply(base)
+    np.testing.assert_allclose(whole(mean, "w"), 0.75 * made["base"] + 0.25 * made["a"], atol=1e-6)
+    total = recipe_of(said | {"merge_method": "task_arithmetic"}).merged().apply(base)
+    np.testing.assert_allclose(whole(total, "w"), made["a"], atol=1e-6)
+
+
+def test_weights_of_all_in_one_place():
+    said = {"merge_method": "ties", "base_model": "x", "models": ["a", "b"]}
+    assert recipe_of(said | {"weights": [1, 0.5]}).weights == (1.0, 0.5)
+    assert recipe_of(said | {"weights": "norm"}).weights == "norm"
+
+
+def test_one_pattern_is_no_list_of_letters():
+    found = recipe_of({"merge_method": "ties", "base_model": "x", "models": ["a"], "ignore": "classifier.*"})
+    assert found.ignore == ("classifier.*",)
+
+
+def test_models_are_named_by_as_little_as_tells_them_apart():
+    assert recipe_of({"merge_method": "sum", "models": ["x/a", "x/b.safetensors"]}).names() == ["a", "b"]
+    assert recipe_of({"merge_method": "sum", "models": ["x/m", "y/m"]}).names() == ["x/m", "y/m"]
+    assert recipe_of({"merge_method": "sum", "models": ["m", "m"]}).names() == ["m", "m"]
 
 
 def test_other_methods_go_to_mergekit():
@@ -54,6 +119,12 @@ def test_other_methods_go_to_mergekit():
         ({"parameters": {"normalize": False}}, "normalize"),
         ({"parameters": {"weight": [0.1, 0.5]}, "models": ["a"]}, "by layer"),
         ({"dtype": "float"}, "dtype"),
+        ({"models": "a"}, "give a list"),
+        ({"base_model": 3}, "base_model is 3"),
+        ({"parameters": [1]}, "give keys with values"),
+        ({"weights": {"a": 1}}, "the name of a rule, or a list"),
+        ({"weights": [1, 2]}, "no weight of single models"),
+        ({"ignore": [1]}, "give patterns"),
     ],
 )
 def test_what_is_not_done_here_is_refused(change, match, one_sentence):

@@ -280,3 +280,12 @@ def test_a_run_that_ends_early_keeps_whole_groups(grouped, atlas, source):
     outcomes.close()
     assert {entry.name for entry in atlas.entries()} == {"mood", "topic"}
     assert [o.status for o in embed_all(grouped, given, atlas)] == ["kept", "kept", "embedded", "embedded", "embedded"]
+
+
+def test_nothing_is_read_that_no_source_is_named_like(space, atlas, source, monkeypatch):
+    """An atlas may hold a million entries: a run begins, and judges, by name alone."""
+    list(embed_all(space, [source("mood"), source("topic")], atlas))
+    for everything in ("entries", "matrix"):
+        monkeypatch.setattr(Atlas, everything, lambda *_, **__: pytest.fail("everything was read"))
+    outcomes = list(embed_all(space, [source("mood"), source("degree"), source("echo", "topic")], atlas))
+    assert [outcome.status for outcome in outcomes] == ["kept", "embedded", "replaced"]

@@ -18,7 +18,7 @@ from taskspace import Space
 from taskspace.errors import SettingError, SurrogateError
 from taskspace.learners import Learned
 from taskspace.scale import Local, Processes, Ray, embed_all, runner_named
-from taskspace.scale._ray import shares
+from taskspace.scale._ray import require_room, shares
 from taskspace.surrogates import load_surrogate
 
 ONE = Processes(workers=1, threads=1)
@@ -200,3 +200,28 @@ def test_a_runner_that_cannot_be(name, more, said):
 )
 def test_each_worker_of_a_cluster_has_its_share(cluster, workers, threads, expected):
     assert shares(cluster, workers, threads) == expected
+
+
+def node(alive=True, **resources):
+    return {"Alive": alive, "Resources": resources}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "threads", "gpus", "said"),
+    [
+        ([node(CPU=4.0)], 4, 0.0, None),
+        ([node(CPU=1.0), node(CPU=4.0)], 4, 0.0, None),
+        ([node(CPU=2.0), node(CPU=2.0)], 4, 0.0, "of 4 threads fits no machine of .* the largest has 2 cores"),
+        ([node(CPU=2.0), node(False, CPU=8.0)], 4, 0.0, "the largest has 2 cores"),
+        ([node(CPU=8.0), node(CPU=2.0, GPU=1.0)], 4, 1.0, "no machine with a GPU of .* the largest has 2 cores"),
+        ([node(CPU=8.0), node(CPU=4.0, GPU=1.0)], 4, 0.5, None),
+        ([node(memory=1e9)], 1, 0.0, "the largest has 0 cores"),
+    ],
+)
+def test_ray_waits_for_no_machine_that_is_not_there(nodes, threads, gpus, said):
+    if said is None:
+        require_room(nodes, threads, gpus)
+        return
+    with pytest.raises(SettingError, match=said) as caught:
+        require_room(nodes, threads, gpus)
+    assert str(caught.value).count(";") == 1

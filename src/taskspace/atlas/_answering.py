@@ -49,6 +49,10 @@ def table_of(measured: Sequence[Transfer]) -> Transfers:
     return Transfers.of(row for row in measured if row.metric == chosen[row.target])
 
 
+def _without_likeness(signals: Sequence[Signal]) -> list[Signal]:
+    return [signal for signal in signals if "embeddings" not in signal.needs]
+
+
 @dataclass(frozen=True, eq=False)
 class Desk:
     """One target, one space with its vectors, and the transfers that were measured, whatever they name."""
@@ -72,6 +76,7 @@ class Desk:
         models: Mapping[str, Model] | None = None,
     ) -> Ranking:
         """The answer for the target; ``models`` are candidates that may be run on the rows of ``corpus``."""
+        signals = signals if self.target.informative else _without_likeness(signals)
         rows, runnable = self._candidates, models or {}
         notes = self._notes()
         if not rows:
@@ -92,10 +97,10 @@ class Desk:
     def _notes(self) -> list[str]:
         """What was left out as the target itself, and of what nothing but its transfers is known."""
         itself = [row.name for row in self._fitting if is_target(row, self.target)]
-        silent = [row.name for row in self._candidates if not row.informative]
-        mute = "likeness tells nothing here, since {} itself says nothing"
+        told = self.target.informative
+        silent = [row.name for row in self._candidates if told and not row.informative]
         return [
-            *([] if self.target.informative else [mute.format(repr(self.target.name))]),
+            *([] if told else [f"likeness is left out, since {self.target.name!r} itself says nothing"]),
             *notes_on_itself(itself),
             *([f"say nothing, so their likeness counts as average: {listed(silent)}"] if silent else []),
         ]
@@ -139,21 +144,14 @@ class Desk:
         rows, itself = self.matrix.rows, self.matrix.rows[self._place[target]]
         same = {row.name for row in rows if (row.content, row.kind) == (itself.content, itself.kind)}
         tried = [source for source in self.transfers.sources if source in self._place and source not in same]
-        vector = self.matrix.vectors[self._place[target]]
         gains = self._gains(target, tried)
         assert gains is not None
-        return Earlier(self._question(target, vector, tried), gains)
+        return Earlier(self._question(target, self._vectors_of([target])[0], tried), gains)
 
     def _question(self, name: str, vector: NDArray[np.float32], sources: Sequence[str]) -> Question:
         hidden = {name, *self._own}
         seen = self.transfers.foreign.only(targets=[t for t in self.transfers.targets if t not in hidden])
-        pivots = np.full((len(seen.targets), self.matrix.vectors.shape[1]), np.nan, dtype=np.float32)
-        for i, target in enumerate(seen.targets):
-            if target in self._place:
-                pivots[i] = self.matrix.vectors[self._place[target]]
-        chosen = [self._place[source] for source in sources]
-        known = self.matrix.vectors[chosen]
-        known[[not self.matrix.rows[row].informative for row in chosen]] = np.nan
+        known, pivots = self._vectors_of(sources), self._vectors_of(seen.targets)
         vectors = Vectors(vector, known, self.matrix.blocks, pivots, self._centre)
         return Question(
             target=name,
@@ -161,6 +159,14 @@ class Desk:
             vectors={self.target.space.learner: vectors},
             transfers=seen,
         )
+
+    def _vectors_of(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """float32[n, d]: what is stored under these names; NaN for what says nothing, or is not there."""
+        found = np.full((len(names), self.matrix.vectors.shape[1]), np.nan, dtype=np.float32)
+        there = [(i, self._place[name]) for i, name in enumerate(names) if name in self._place]
+        telling = [(i, place) for i, place in there if self.matrix.rows[place].informative]
+        found[[i for i, _ in telling]] = self.matrix.vectors[[place for _, place in telling]]
+        return found
 
     @cached_property
     def _centre(self) -> NDArray[np.float64]:

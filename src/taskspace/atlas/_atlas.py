@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, final
 
 from taskspace.atlas._answering import Desk, table_of, usual_signals
-from taskspace.atlas._finding import chosen_spaces, fitting, load, locate, one_space, target_in
+from taskspace.atlas._finding import chosen_spaces, entry_of, fitting, load, locate, one_space, target_in, text_space
 from taskspace.atlas._running import runnable
 from taskspace.atlas._stored import now, pack_pool, plain_json, require_name, to_note, to_record, unpack_pool
 from taskspace.atlas._values import Entry, Transfer
@@ -147,9 +146,14 @@ class Atlas:
         """What is stored of one embedding besides its numbers; raises :class:`UnknownName` when there is none."""
         with self._store.reading() as view:
             (row,) = locate(view, self.path, space, name)
-            found = view.record(row, name)
-        about = json.loads(found.provenance)
-        return Entry(name, found.kind, row.fingerprint, found.content, found.added, about, len(found.vector))
+            return entry_of(view, row, name)
+
+    def find(self, name: str, *, space: SpaceId) -> Entry | None:
+        """As :meth:`entry`, of one space; None where there is none, without looking for names like it."""
+        with self._store.reading() as view:
+            held = view.holding([name])[name]
+            row = next((row for row in fitting(view.spaces(), space) if row.fingerprint in held), None)
+            return None if row is None else entry_of(view, row, name)
 
     def matrix(self, space: SpaceId | str | None = None) -> Matrix:
         """All vectors of one space beside their rows, oldest first; kept until something changes there."""
@@ -187,13 +191,13 @@ class Atlas:
     ) -> SpaceId:
         """Remember a space, its pool, and the ``options`` with which it can be opened again (plain JSON values).
 
-        With ``unless_any`` an atlas that has a space keeps it instead.  Gives back the space that counts.
+        With ``unless_any`` an atlas that has a space of texts keeps it instead.  Gives back the space that counts.
         """
         if options is not None:
             plain_json(options, "the options of the space")
         pools = {} if pool is None else self._pack({space: pool})
         with self._store.writing() as change:
-            there = change.spaces() if unless_any else []
+            there = [row for row in change.spaces() if row.identity.reads_texts] if unless_any else []
             if there:
                 return there[0].identity
             for fingerprint, packed in pools.items():
@@ -206,13 +210,13 @@ class Atlas:
     def pool(self, space: SpaceId | str | None = None) -> Pool:
         """The pool of a space; raises :class:`AtlasError` when it was not kept."""
         with self._store.reading() as view:
-            fingerprint = one_space(view, self.path, space).identity.pool
+            fingerprint = text_space(view, self.path, space).identity.pool
             packed = view.packed_pool(fingerprint)
         if packed is None:
-            raise AtlasError(f"the pool of that space is not in {self.path}; give it with keep_space")
+            raise AtlasError(f"the pool of that space is not in {self.path}; give it (--pool FILE, or keep_space)")
         pool = unpack_pool(packed)
         if pool.fingerprint != fingerprint:
-            raise AtlasError(f"the pool stored in {self.path} is damaged; give it again with keep_space")
+            raise AtlasError(f"the pool stored in {self.path} is damaged; give it again (--pool FILE, or keep_space)")
         return pool
 
     def space_id(self, selector: SpaceId | str | None = None) -> SpaceId:
@@ -230,7 +234,7 @@ class Atlas:
         from taskspace.space import Space
 
         with self._store.reading() as view:
-            row = one_space(view, self.path, selector)
+            row = text_space(view, self.path, selector)
         return Space.open(row.identity, self.pool(row.identity), **row.options)
 
     # Questions

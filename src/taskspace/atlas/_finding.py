@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypeAlias
 
+from taskspace.atlas._values import Entry
 from taskspace.embedding import SpaceId, TaskEmbedding
 from taskspace.errors import AtlasError, SettingError, SpaceMismatch, UnknownName, did_you_mean
 
@@ -49,6 +50,18 @@ def one_space(view: View, path: Place, selector: SpaceId | str | None) -> SpaceR
     raise SettingError(f"no space of {path} fits {label}; there is {_listed(rows)}")
 
 
+def text_space(view: View, path: Place, selector: SpaceId | str | None) -> SpaceRow:
+    """As :func:`one_space`, among those that something can be embedded into by its texts."""
+    fit = [row for row in fitting(view.spaces(), selector) if row.identity.reads_texts]
+    row = fit[0] if len(fit) == 1 else one_space(view, path, selector)
+    if not row.identity.reads_texts:
+        raise SettingError(
+            f"the space {row.identity} of {path} compares weights and reads no texts; embed data into a space of its"
+            " own first"
+        )
+    return row
+
+
 def locate(view: View, path: Place, selector: SpaceId | str | None, *names: str) -> list[SpaceRow]:
     """The space of the one embedding of each name."""
     places = chosen_spaces(view, path, selector)
@@ -74,6 +87,13 @@ def load(view: View, space: SpaceRow, name: str) -> TaskEmbedding:
     found = view.record(space, name)
     provenance = json.loads(found.provenance)
     return TaskEmbedding(name, found.kind, space.identity, found.vector, space.blocks, found.content, provenance)
+
+
+def entry_of(view: View, space: SpaceRow, name: str) -> Entry:
+    """What is stored under that name, which must be there, besides its numbers."""
+    found = view.record(space, name)
+    about = json.loads(found.provenance)
+    return Entry(name, found.kind, space.fingerprint, found.content, found.added, about, len(found.vector))
 
 
 def target_in(

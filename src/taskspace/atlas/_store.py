@@ -28,8 +28,7 @@ class Found(NamedTuple):
 
 
 class View(Protocol):
-    """One state of the store: what others write meanwhile does not show.  (LanceDB: of its transfers and its pools,
-    from the first question about them on.)
+    """One state of the store, that of its first question or before: what others write meanwhile does not show.
 
     A ``space`` is a row of :meth:`spaces` of the same view.
     """

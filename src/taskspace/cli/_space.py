@@ -57,7 +57,7 @@ def space_for(
 
 def _last_space(atlas: Atlas, learner: str | None) -> tuple[SpaceId | None, bool]:
     """The newest space that ``learner`` (a name, or the start of a fingerprint) may mean, else the newest of all."""
-    spaces = atlas.spaces()
+    spaces = [space for space in atlas.spaces() if space.reads_texts]
     fitting = [s for s in spaces if learner in (None, s.learner) or s.fingerprint.startswith(learner)]
     return (fitting or spaces or [None])[-1], bool(fitting)
 

@@ -1,4 +1,4 @@
-"""``taskspace embed``: data sets and models become points of the atlas's space."""
+"""``taskspace embed``: data sets and models become points of the atlas's space, adapters of one of their base's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 
 from taskspace.cli import _options as o
 from taskspace.cli._space import space_for
+from taskspace.cli._weights import WeightSources, only_weights
 from taskspace.errors import SettingError
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
 def embed(
     inputs: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE", help="Files, task folders or Hub data set ids.")
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Files, task folders or Hub data set ids; or weights:PATH, an adapter or a model less its --base.",
+        ),
     ] = None,
     labeler: Annotated[
         list[str] | None,
@@ -64,9 +69,15 @@ def embed(
     address: Annotated[
         str | None, typer.Option(help="The Ray cluster (default: $RAY_ADDRESS, else one on this machine)")
     ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="What the models of weights:PATH were fine-tuned from: a file or folder.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Tensors of weights:PATH to leave out: 'classifier.*'.  May be repeated.")
+    ] = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Embed data sets (FILE …) and models (--labeler) into the atlas.
+    """Embed data sets (FILE …) and models (--labeler) into the atlas, or adapters by their weights (weights:PATH …).
 
     What is there with the same content is kept, so a run that was stopped goes on where it was.
     """
@@ -74,6 +85,10 @@ def embed(
     from taskspace.scale import embed_all, runner_named
     from taskspace.task import Pool
 
+    if weights := only_weights(inputs or [], labeler or [], base, ignore or []):
+        _require_sense(len(weights), name)
+        _embed_weights(WeightSources(weights, base, ignore or [], name, seed), atlas, len(weights), as_json=as_json)
+        return
     where = runner_named(runner, workers=workers, address=address)
     read = partial(o.read_source, text=text, text_pair=text_pair, label=label, limit=limit)
     data = _data_sources(inputs or [], read, name)
@@ -85,10 +100,23 @@ def embed(
         space = space_for(store, data, texts, learner=learner, surrogate=surrogate, seed=seed, device=device)
         sources = [*data, *models]
         outcomes = _watched(embed_all(space, sources, store, where), len(sources), as_json=as_json)
+    _tell(path, [space.identity], outcomes, as_json=as_json)
+
+
+def _embed_weights(sources: WeightSources, atlas: str | None, count: int, *, as_json: bool) -> None:
+    from taskspace.atlas import Atlas
+
+    path = o.atlas_to_fill(atlas)
+    with Atlas(path) as store:
+        outcomes = _watched(sources.embedded(store), count, as_json=as_json)
+    _tell(path, sources.spaces, outcomes, as_json=as_json)
+
+
+def _tell(path: Path | str, spaces: list[SpaceId], outcomes: list[Outcome], *, as_json: bool) -> None:
     if as_json:
-        o.print_json(_document(path, space.identity, outcomes))
+        o.print_json(_document(path, spaces, outcomes))
     else:
-        o.say(_summary(path, space.identity, outcomes))
+        o.say(_summary(path, spaces, outcomes))
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(2)
 
@@ -144,23 +172,28 @@ def _line(outcome: Outcome) -> str:
     if outcome.embedding is None:
         return f"kept      {outcome.name}"
     about = outcome.embedding.provenance
-    facts = [f"{about['input_rows']} rows"]
-    facts += [f"{about['classes']} classes"] if about["classes"] else []
+    facts = [f"{about['tensors']} tensors"] if "tensors" in about else [f"{about['input_rows']} rows"]
+    facts += [f"rank {about['rank']}"] if about.get("rank") else []
+    facts += [f"{about['classes']} classes"] if about.get("classes") else []
     facts += [f"skill {about['skill']:.2f}"] if "skill" in about else []
     facts += [] if outcome.embedding.informative else ["uninformative: the answers cannot be told from noise"]
     facts += [f"same content as {about['same_content_as']!r}"] if "same_content_as" in about else []
     return f"{outcome.status:<9} {outcome.name} ({outcome.embedding.kind}; {', '.join(facts)})"
 
 
-def _summary(path: Path | str, space: SpaceId, outcomes: list[Outcome]) -> str:
+def _summary(path: Path | str, spaces: list[SpaceId], outcomes: list[Outcome]) -> str:
     counts = Counter(outcome.status for outcome in outcomes)
-    return f"{', '.join(f'{n} {status}' for status, n in counts.items())} in {path} ({space})"
+    told = f"{', '.join(f'{n} {status}' for status, n in counts.items())} in {path}"
+    if len(spaces) > 1:
+        return f"{told}, in {len(spaces)} spaces that cannot be compared: {'; '.join(map(str, spaces))}"
+    return told + "".join(f" ({space})" for space in spaces)
 
 
-def _document(path: Path | str, space: SpaceId, outcomes: list[Outcome]) -> dict[str, Any]:
+def _document(path: Path | str, spaces: list[SpaceId], outcomes: list[Outcome]) -> dict[str, Any]:
+    told = [space.to_dict() | {"fingerprint": space.fingerprint} for space in spaces]
     return {
         "atlas": str(path),
-        "space": space.to_dict() | {"fingerprint": space.fingerprint},
+        **({"space": told[0]} if len(told) == 1 else {"spaces": told}),
         "outcomes": [
             {
                 "origin": outcome.origin, "status": outcome.status, "name": outcome.name, "problem": outcome.problem,

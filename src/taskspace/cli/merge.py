@@ -25,7 +25,13 @@ def merge(
         Path | None, typer.Option("--out", "-o", help="A folder, or FILE.safetensors; it must not be there yet.")
     ] = None,
     base: Annotated[str | None, typer.Option(help="What the models were fine-tuned from: a file or folder.")] = None,
-    method: Annotated[str | None, typer.Option(help="sum, mean, ties, dare, tsv, iso, … or mergekit:NAME.")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="sum (default), mean, lerp, slerp, ema, magnitude, ties, dare, dare_ties, tsv, iso, lore, remove,"
+            " graft, or mergekit:NAME."
+        ),
+    ] = None,
     weights: Annotated[
         str | None, typer.Option(help="One number for each model, with commas; or a rule: equal, norm.")
     ] = None,
@@ -38,7 +44,9 @@ def merge(
     ] = None,
     dtype: Annotated[str | None, typer.Option(help="Write F32, F16 or BF16 (default: as the base)")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A YAML file with mergekit's keys, instead of the above.")] = None,
-    shard_size: Annotated[float, typer.Option(min=0.001, help="GB of a shard.")] = 5.0,
+    shard_size: Annotated[
+        float, typer.Option(min=0.001, help="GB of a shard; a merge that was stopped goes on after the last whole one.")
+    ] = 5.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and write nothing.")] = False,
     as_json: o.AsJson = False,
 ) -> None:
@@ -51,6 +59,8 @@ def merge(
     asked = replace(asked, scale=asked.scale if scale is None else scale, dtype=dtype or asked.dtype)
     if out is None and not dry_run:
         raise SettingError("nothing says where to write; give --out, or --dry-run to see what it would take")
+    if out is not None and out.exists():
+        raise SettingError(f"{out} is there already; choose another name, or remove it first")
     merged = asked.merged()
     if dry_run:
         _tell(_estimated(asked, merged), asked, as_json=as_json)
@@ -60,8 +70,9 @@ def merge(
 
     files = {} if out.suffix == ".safetensors" else {"README.md": card(asked, merged, out.name)}
     written = merged.apply(
-        asked.base, out, dtype=asked.dtype, shard_bytes=int(shard_size * 1e9), files=files, progress=o.on_terminal()
-    )
+        asked.base, out, dtype=asked.dtype, shard_bytes=int(shard_size * 1e9), files=files,
+        beside=asked.base or asked.models[0], progress=o.on_terminal(),
+    )  # fmt: skip
     told = {"written": str(out), "tensors": len(written.layout), "recipe": asked.to_dict()}
     if as_json:
         o.print_json(told)
@@ -123,6 +134,6 @@ def _tell(found: Estimate, asked: Recipe, *, as_json: bool) -> None:
         return
     typer.echo(f"{asked.method} of {len(asked.models)} models on {asked.base or 'no base'}, nothing written")
     typer.echo(f"tensors   {found.tensors:,} ({found.numbers:,} numbers are merged)")
-    typer.echo(f"read      {found.read / 1e9:.2f} GB; written {found.written / 1e9:.2f} GB")
+    typer.echo(f"read      {found.read / 1e9:.2f} GB in one pass; written {found.written / 1e9:.2f} GB")
     typer.echo(f"memory    about {found.memory / 1e6:,.0f} MB beside Python itself")
-    typer.echo(f"time      about {found.seconds:,.0f} s, by one tensor that was tried")
+    typer.echo(f"time      about {found.seconds:,.0f} s, by two tensors that were tried and a disk that keeps up")

@@ -82,8 +82,8 @@ def _table(facts: dict[str, Any]) -> str:
         about = entry["provenance"]
         skill = f"skill {about['skill']:5.2f}" if "skill" in about else ""
         silent = "" if about.get("informative", True) else "uninformative"
-        rows = f"{about.get('input_rows', '?'):>6} rows"
+        size = f"{about['tensors']:>3} tensors" if "tensors" in about else f"{about.get('input_rows', '?'):>6} rows"
         lines.append(
-            f"  {entry['name']:<{width}}  {entry['kind']:<8} {entry['learner']:<9} {rows}  {skill}  {silent}".rstrip()
+            f"  {entry['name']:<{width}}  {entry['kind']:<8} {entry['learner']:<9} {size}  {skill}  {silent}".rstrip()
         )
     return "\n".join(lines)

@@ -110,7 +110,7 @@ def card_of(contents: Contents) -> str:
     if packed.transfers:
         parts.append(tables.about_transfers(packed.transfers))
     parts += [tables.about_space(part) for part in contents.spaces]
-    if contents.spaces:
+    if any(part.identity.reads_texts for part in contents.spaces):
         pool = _WITH_POOL if packed.manifest.pools else _WITHOUT_POOL
         parts.append(pool.format(file=contents.file))
     return f"---\n{_head(contents)}\n---\n{''.join(parts)}{_files(contents)}"

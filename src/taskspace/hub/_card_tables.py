@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from taskspace.embedding import KINDS
+from taskspace.ranking.history import mean_transfers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from taskspace.atlas import Entry, Transfer
-    from taskspace.embedding import Kind
+    from taskspace.embedding import Kind, SpaceId
     from taskspace.hub._manifest import SpacePart
 
 SHOWN_ENTRIES, SHOWN_TARGETS = 50, 15
@@ -55,7 +56,7 @@ def about_space(part: SpacePart) -> str:
         "a vector is": _shape(part),
         "surrogate": _surrogate(part),
         "reads": _settings(identity.encoding, ""),
-        "pool": f"{some(identity.pool_size, 'unlabelled text')}, SHA-256 `{identity.pool[:16]}…`",
+        "pool": _pool(identity),
         "seed": str(identity.seed),
         "fingerprint": f"`{identity.fingerprint[:16]}…`",
     }
@@ -101,11 +102,8 @@ def about_transfers(transfers: Sequence[Transfer]) -> str:
 
 def _gains(transfers: Iterable[Transfer]) -> dict[tuple[str, str, str], float]:
     """Mean gain over runs by source, target and metric, where the target's own score is known."""
-    runs: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for row in transfers:
-        if row.baseline is not None and row.source != row.target:
-            runs[row.source, row.target, row.metric].append(row.score - row.baseline)
-    return {key: float(np.mean(found)) for key, found in runs.items()}
+    means = mean_transfers(row for row in transfers if row.source != row.target)
+    return {(mean.source, mean.target, mean.metric): mean.gain for mean in means if mean.gain is not None}
 
 
 def _best(gains: dict[tuple[str, str, str], float]) -> list[tuple[str, str, float, float]]:
@@ -119,9 +117,17 @@ def _best(gains: dict[tuple[str, str, str], float]) -> list[tuple[str, str, floa
     ]
 
 
+def _pool(identity: SpaceId) -> str:
+    if not identity.reads_texts:
+        return "none: weights are compared"
+    return f"{some(identity.pool_size, 'unlabelled text')}, SHA-256 `{identity.pool[:16]}…`"
+
+
 def _surrogate(part: SpacePart) -> str:
     identity = part.identity
     name, weights = _plain(identity.surrogate), f"weights SHA-256 `{identity.weights[:16]}…`"
+    if not identity.reads_texts:
+        return f"{_code(identity.surrogate)} (weights: `{_plain(identity.weights)}`)"
     if identity.revision == "local":
         return f"{_code(identity.surrogate)}, a folder ({weights}); say where yours is with `--surrogate`"
     link = f"[{name}](https://huggingface.co/{name})" if re.fullmatch(r"[\w./-]+", name) else name

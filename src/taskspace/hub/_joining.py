@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from taskspace.atlas._stored import pack_pool
 from taskspace.atlas.sharing import shared_options
 from taskspace.errors import AtlasError
 
@@ -15,11 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from taskspace.atlas import Transfer
-    from taskspace.atlas._store import Store, View
+    from taskspace.atlas._store import Change, View
     from taskspace.atlas._stored import Record
     from taskspace.embedding import Kind
     from taskspace.hub._manifest import SpacePart
-    from taskspace.task import Pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,44 +62,40 @@ def require_no_clash(plans: Sequence[Plan], path: Path | str, repo: str) -> None
         )
 
 
-def keep_spaces(store: Store, parts: Sequence[SpacePart], pools: Mapping[str, Pool]) -> int:
-    """Remember the spaces, with what is not known of them here; how many pools are new."""
-    packed = {fingerprint: pack_pool(pool) for fingerprint, pool in pools.items()}
-    with store.writing() as change:
-        new = {fingerprint: rows for fingerprint, rows in packed.items() if change.packed_pool(fingerprint) is None}
-        for fingerprint, rows in new.items():
-            change.put_pool(fingerprint, rows)
-        for part in parts:
-            space, options = change.put_space(part.identity), shared_options(part.options)
-            if options and not space.options:
-                change.set_options(space, options)
+def keep_spaces(change: Change, parts: Sequence[SpacePart], packed: Mapping[str, bytes]) -> int:
+    """Remember the spaces, with what is not known of them here; how many of the ``packed`` pools are new."""
+    new = {fingerprint: rows for fingerprint, rows in packed.items() if change.packed_pool(fingerprint) is None}
+    for fingerprint, rows in new.items():
+        change.put_pool(fingerprint, rows)
+    for part in parts:
+        space, options = change.put_space(part.identity), shared_options(part.options)
+        if options and not space.options:
+            change.set_options(space, options)
     return len(new)
 
 
-def store_batch(store: Store, plan: Plan, records: Sequence[Record]) -> None:
-    """Store some embeddings in one commit, those that they take the place of taken out."""
-    with store.writing() as change:
-        space = change.put_space(plan.part.identity)
-        there = change.kinds(space, [record.name for record in records])
-        if there.keys() & plan.new:
-            raise AtlasError(f"{store.path} was written to meanwhile; pull again for the rest")
-        change.remove(space, list(there))
-        change.put(space, plan.part.blocks, records)
+def store_batch(change: Change, plan: Plan, records: Sequence[Record], path: Path | str) -> None:
+    """Store some embeddings, those that they take the place of taken out."""
+    space = change.put_space(plan.part.identity)
+    there = change.kinds(space, [record.name for record in records])
+    if there.keys() & plan.new:
+        raise AtlasError(f"{path} was written to meanwhile; pull again for the rest")
+    change.remove(space, list(there))
+    change.put(space, plan.part.blocks, records)
 
 
-def note_missing(store: Store, transfers: Sequence[Transfer]) -> int:
+def note_missing(change: Change, transfers: Sequence[Transfer]) -> int:
     """Note each measurement as often as it was made there and is not known here; how many are new."""
-    with store.writing() as change:
-        left = Counter(map(_run, change.transfers()))
-        new: list[Transfer] = []
-        for transfer in transfers:
-            run = _run(transfer)
-            if left[run]:
-                left[run] -= 1
-            else:
-                new.append(transfer)
-        if new:
-            change.note(new)
+    left = Counter(map(_run, change.transfers()))
+    new: list[Transfer] = []
+    for transfer in transfers:
+        run = _run(transfer)
+        if left[run]:
+            left[run] -= 1
+        else:
+            new.append(transfer)
+    if new:
+        change.note(new)
     return len(new)
 
 

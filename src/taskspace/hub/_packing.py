@@ -97,7 +97,7 @@ def _space(view: View, space: SpaceRow, folder: Path, repo: str) -> tuple[SpaceP
 def _pools(atlas: Atlas, parts: Sequence[SpacePart], folder: Path) -> tuple[PoolPart, ...]:
     found: dict[str, PoolPart] = {}
     for space in (part.identity for part in parts):
-        if space.pool not in found:
+        if space.reads_texts and space.pool not in found:
             pool, place = atlas.pool(space), f"pools/{space.pool[:12]}.parquet"
             write_pool(folder / place, pool)
             found[space.pool] = PoolPart(space.pool, len(pool), File.of(folder / place, place))
@@ -117,8 +117,8 @@ def _nearest(atlas: Atlas, entries: Sequence[Entry]) -> dict[tuple[str, str], tu
 def _left_out(spaces: Sequence[SpaceId], entries: Sequence[Entry], repo: str, *, with_pool: bool) -> list[str]:
     """What of the atlas stays here, in words."""
     told: list[str] = []
-    if spaces and not with_pool:
-        sizes = {space.pool: space.pool_size for space in spaces}
+    sizes = {space.pool: space.pool_size for space in spaces if space.reads_texts}
+    if sizes and not with_pool:
         texts = " and ".join(some(size, "text") for size in sizes.values())
         told.append(f"the pool ({texts}), without which nothing new can be embedded; --with-pool takes it along")
     changed = sum(

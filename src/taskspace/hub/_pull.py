@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from taskspace.atlas import Atlas
+from taskspace.atlas._stored import pack_pool
 from taskspace.atlas.engines import open_store
 from taskspace.atlas.sharing import PULLED_FROM
 from taskspace.errors import AtlasError, SettingError, TaskspaceWarning
@@ -19,9 +21,12 @@ from taskspace.hub._joining import Plan, keep_spaces, note_missing, plan_for, re
 from taskspace.hub._manifest import SPACES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from taskspace.atlas._store import Store
+    from taskspace.atlas import Transfer
+    from taskspace.atlas._store import Change
     from taskspace.atlas._stored import Record
     from taskspace.embedding import Kind
     from taskspace.hub._manifest import SpacePart
@@ -65,7 +70,7 @@ def pull(
     What the atlas lacks is added, with the times at which it was embedded and measured; what it has stays.  In its
     provenance each new embedding says from which commit it was pulled.  Everything is fetched and checked first, so
     nothing is written when something is wrong; a pull that is stopped while writing leaves whole embeddings, and the
-    next one goes on.
+    next one goes on.  One that replaces is stored as a whole or not at all (in LanceDB: space by space).
 
     Raises :class:`AtlasError` when the repository cannot be had, is no atlas, is damaged or of a newer format, and,
     unless ``replace``, when a name here stands for something else there.
@@ -83,7 +88,8 @@ def pull(
         )
     parts = fetched.manifest.spaces
     offers = [_offered(fetched, part) for part in parts]
-    pools, transfers = fetched.pools(), fetched.transfers()
+    pools = {fingerprint: pack_pool(pool) for fingerprint, pool in fetched.pools().items()}
+    transfers = fetched.transfers()
     path = atlas.path if isinstance(atlas, Atlas) else atlas
     store = open_store(path, create=True)
     try:
@@ -91,10 +97,11 @@ def pull(
             plans = [plan_for(view, part, offered, path) for part, offered in zip(parts, offers, strict=True)]
         if not replace:
             require_no_clash(plans, path, name)
-        new_pools = keep_spaces(store, parts, pools)
-        for plan in plans:
-            _write(store, fetched, plan)
-        noted = note_missing(store, transfers)
+        if any(plan.changed for plan in plans):
+            with store.writing() as change:
+                new_pools, noted = _take(lambda: nullcontext(change), fetched, plans, pools, transfers, path)
+        else:
+            new_pools, noted = _take(store.writing, fetched, plans, pools, transfers, path)
     finally:
         store.close()
     return Pulled(
@@ -115,12 +122,26 @@ def _offered(fetched: Fetched, part: SpacePart) -> dict[str, tuple[Kind, str]]:
     return offered
 
 
-def _write(store: Store, fetched: Fetched, plan: Plan) -> None:
-    """Store what the plan takes, some embeddings at a time."""
+def _take(
+    writing: Callable[[], AbstractContextManager[Change]],
+    fetched: Fetched,
+    plans: Sequence[Plan],
+    pools: Mapping[str, bytes],
+    transfers: Sequence[Transfer],
+    path: Path | str,
+) -> tuple[int, int]:
+    """Store what the plans take, some embeddings at a time; how many pools and transfers are new."""
+    with writing() as change:
+        new_pools = keep_spaces(change, [plan.part for plan in plans], pools)
     source = f"{fetched.repo}@{fetched.commit}"
-    wanted = (_from(source, each) for each in fetched.records(plan.part) if each.name in plan.taken)
-    while batch := list(islice(wanted, _AT_ONCE)):
-        store_batch(store, plan, batch)
+    for plan in plans:
+        taken = plan.taken
+        wanted = (_from(source, each) for each in fetched.records(plan.part) if each.name in taken)
+        while batch := list(islice(wanted, _AT_ONCE)):
+            with writing() as change:
+                store_batch(change, plan, batch, path)
+    with writing() as change:
+        return new_pools, note_missing(change, transfers)
 
 
 def _from(source: str, record: Record) -> Record:

@@ -11,8 +11,8 @@ from taskspace.errors import LabelerError, SettingError
 from taskspace.labelers._weights import told_of
 
 if TYPE_CHECKING:
+    from taskspace.labelers._adapter import Checkpoint
     from taskspace.labelers._labeler import Reads
-    from taskspace.surrogates._locate import Located
 
 WHAT = "classifier"
 
@@ -33,7 +33,7 @@ _ABSURD = 10**9
 """A tokenizer that knows of no limit says 1e30."""
 
 
-def labels_of(located: Located) -> tuple[str, ...]:
+def labels_of(located: Checkpoint) -> tuple[str, ...]:
     """``id2label`` in order; where it is left out there are two, as ``transformers`` has it."""
     config = _config(located)
     names = config.get("id2label")
@@ -49,12 +49,12 @@ def labels_of(located: Located) -> tuple[str, ...]:
     return tuple(f"LABEL_{code}" for code in range(count if isinstance(count, int) else 2))
 
 
-def guessed_reads(located: Located) -> Reads:
+def guessed_reads(located: Checkpoint) -> Reads:
     related = any(_RELATION.search(label) for label in labels_of(located))
     return "pairs" if related or any(key in located.config for key in _CROSS_ENCODER) else "texts"
 
 
-def max_length_of(located: Located, asked: int | None) -> int:
+def max_length_of(located: Checkpoint, asked: int | None) -> int:
     """In tokens: what was asked for if there are places for it, else what tokenizer and config allow."""
     places = _places(located)
     if asked is not None:
@@ -66,7 +66,7 @@ def max_length_of(located: Located, asked: int | None) -> int:
     return min(limits, default=_UNSAID)
 
 
-def _places(located: Located) -> int | None:
+def _places(located: Checkpoint) -> int | None:
     """How many tokens the position table is for; ``None`` where positions have no end, as in T5 or XLNet."""
     config = _config(located)
     names = ("max_position_embeddings", "n_positions")
@@ -81,7 +81,7 @@ def _places(located: Located) -> int | None:
     return int(found)
 
 
-def _tokenizer_limit(located: Located) -> int | None:
+def _tokenizer_limit(located: Checkpoint) -> int | None:
     try:
         said = json.loads((located.folder / "tokenizer_config.json").read_text(encoding="utf-8"))["model_max_length"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -89,7 +89,7 @@ def _tokenizer_limit(located: Located) -> int | None:
     return int(said) if isinstance(said, int | float) and 0 < said < _ABSURD else None
 
 
-def _config(located: Located) -> dict[str, Any]:
+def _config(located: Checkpoint) -> dict[str, Any]:
     """With the settings of the text part, where the model has several, at the top."""
     with told_of(WHAT):
         config = located.config

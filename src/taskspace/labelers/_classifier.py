@@ -11,6 +11,7 @@ import numpy as np
 
 from taskspace._extras import require
 from taskspace.errors import LabelerError
+from taskspace.labelers._adapter import Adapted
 from taskspace.labelers._weights import unloadable
 from taskspace.surrogates._modules import gist, load_tokenizer, quiet, usable_device
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from taskspace.surrogates._locate import Located
+    from taskspace.labelers._adapter import Checkpoint
     from taskspace.task import Inputs
 
 Row: TypeAlias = "Mapping[str, list[int]]"
@@ -45,7 +46,7 @@ class Classifier:
     ``max_length`` is in tokens; a batch holds at most ``batch_tokens`` of them, padding included, or one row.
     """
 
-    located: Located
+    located: Checkpoint
     max_length: int
     batch_tokens: int
     dtype: str
@@ -73,20 +74,25 @@ class Classifier:
         transformers = _transformers(self.located)
         torch = require("torch", extra="embed", why="a Hub classifier")
         device = usable_device(self.device)
+        adapter = self.located if isinstance(self.located, Adapted) else None
+        beside = {} if adapter is None else adapter.loading
         try:
             with quiet(transformers):
                 module, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
                     self.located.folder, dtype=getattr(torch, self.dtype), use_safetensors=True,
-                    trust_remote_code=False, output_loading_info=True,
+                    trust_remote_code=False, output_loading_info=True, **beside,
                 )  # fmt: skip
         except Exception as error:  # foreign files fail in many ways
             raise unloadable(self.located, error) from error
-        absent = sorted(loading["missing_keys"])
+        absent = {*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])}
+        absent = sorted(absent if adapter is None else adapter.lacks(absent))
         if absent:  # they would be random numbers
             raise LabelerError(
                 f"{self.located.name} is no classifier: its weights lack {absent[0]}; give a checkpoint that was"
                 " fine-tuned to classify, or ask a language model with prompt:"
             )
+        if adapter is not None:
+            module = adapter.put_on(module)
         settings = module.config.get_text_config()
         if settings.pad_token_id is None:  # no token is this one, so that the last place is read in all rows
             settings.pad_token_id = -1
@@ -200,6 +206,6 @@ class Classifier:
         }
 
 
-def _transformers(located: Located) -> Any:
+def _transformers(located: Checkpoint) -> Any:
     require("torch", extra="embed", why=f"classifier {located.name!r}")
     return require("transformers", extra="embed", why=f"classifier {located.name!r}")

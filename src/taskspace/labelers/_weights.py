@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from taskspace.labelers._adapter import Adapted
+
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -41,7 +43,7 @@ def told_of(what: str) -> Generator[None]:
         raise MissingExtra(_renamed(error, what)) from error
 
 
-def unloadable(located: Located, error: Exception) -> LabelerError:
+def unloadable(located: Located | Adapted, error: Exception) -> LabelerError:
     """For foreign files, which fail in many ways."""
     return LabelerError(
         f"{located.name} in {located.folder} cannot be loaded ({gist(error)}); save or download it again"

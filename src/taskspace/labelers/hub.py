@@ -1,4 +1,4 @@
-"""Hub classifiers: any sequence-classification checkpoint of ``transformers`` as a labeler."""
+"""Hub classifiers: any sequence-classification checkpoint of ``transformers``, or adapter on one, as a labeler."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 import numpy as np
 
 from taskspace.errors import LabelerError, SettingError, did_you_mean
+from taskspace.labelers._adapter import Adapted, find_classifier
 from taskspace.labelers._checkpoint import WHAT, guessed_reads, labels_of, max_length_of
 from taskspace.labelers._classifier import Classifier
 from taskspace.labelers._kept import KeptLabeler
 from taskspace.labelers._labeler import LabelerKind, Reads, require_name, require_reads
-from taskspace.labelers._weights import find, told_of
+from taskspace.labelers._weights import told_of
 from taskspace.labelers.store import AnswerStore, Item, default_store
 from taskspace.labels import Answers
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from taskspace.surrogates._locate import Located
+    from taskspace.labelers._adapter import Checkpoint
     from taskspace.task import Inputs
 
 Output: TypeAlias = Literal["classes", "labels", "numbers"]
@@ -45,7 +46,7 @@ class HubClassifier:
     """
 
     name: str
-    located: Located
+    located: Checkpoint
     reads: Reads
     reads_is_guessed: bool
     classifier: Classifier
@@ -78,8 +79,9 @@ class HubClassifier:
 
     @property
     def provenance(self) -> Mapping[str, Any]:
+        base = {"base": self.located.base.name} if isinstance(self.located, Adapted) else {}
         return {
-            "source": "hub", "model": self.located.name, "revision": self.located.revision,
+            "source": "hub", "model": self.located.name, "revision": self.located.revision, **base,
             "labels": list(self.labels), "output": self.output, "reads": self.reads,
             "reads_is_guessed": self.reads_is_guessed, "max_length": self.classifier.max_length,
             "dtype": self.classifier.dtype,
@@ -132,6 +134,9 @@ def from_hub(
 ) -> KeptLabeler:
     """Make a labeler of a checkpoint for sequence classification: a Hub id, or a folder of ``save_pretrained``.
 
+    It may be an adapter of peft (LoRA and others that are part of a model's layers, with the head that it was trained
+    with): the base that its config names is loaded, and the adapter put on it.
+
     Its config says what the answers are.  One class of several gives probabilities (softmax);
     ``problem_type: multi_label_classification`` a probability per label (a sigmoid each, numbers side by
     side); ``problem_type: regression``, or a single label, the raw outputs as numbers.
@@ -148,7 +153,7 @@ def from_hub(
     Raises :class:`LabelerError` when it cannot be found or is no classifier, :class:`SettingError` for settings
     that make no sense.
     """
-    located = find(name_or_folder, revision=revision, what=WHAT)
+    located = find_classifier(name_or_folder, revision=revision, what=WHAT)
     if dtype not in _DTYPES:
         raise SettingError(f"dtype {dtype!r} is not known{did_you_mean(dtype, _DTYPES)}")
     if batch_tokens < 1:
@@ -160,9 +165,10 @@ def from_hub(
     return KeptLabeler(labeler, default_store() if store is None else store)
 
 
-def _called(located: Located) -> str:
+def _called(located: Checkpoint) -> str:
     """Of a folder its own name, of a Hub id all of it."""
-    return located.folder.resolve().name if located.revision == "local" else located.name
+    folder = located.adapter if isinstance(located, Adapted) else located.folder
+    return folder.resolve().name if located.revision == "local" else located.name
 
 
 def _nine_digits(value: float) -> float:

@@ -22,6 +22,7 @@ from taskspace.merging.window import floating
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from taskspace.embedding import TaskEmbedding
     from taskspace.merging.adapters import Adapter
     from taskspace.merging.checkpoint import Layout
     from taskspace.merging.files import Saved
@@ -166,6 +167,16 @@ class TaskVector:
         from taskspace.merging.files import load
 
         return load(path)
+
+    def embed(self, name: str | None = None, *, dims: int = 4096, seed: int = 0) -> TaskEmbedding:
+        """A point that an :class:`~taskspace.Atlas` holds: ``dims`` numbers, in a space of the base's own.
+
+        Inner products of such points estimate those of the vectors (:mod:`taskspace.merging.sketch`).  Read adapters
+        with their ``base``, so that they meet checkpoint differences there.
+        """
+        from taskspace.merging.sketch import embedding
+
+        return embedding(self, _spelled(self.weights) if name is None else name, dims=dims, seed=seed)
 
     def to_peft(self, folder: str | Path, *, rank: int | None = None, base_model: str | None = None) -> Adapter:
         """A sum of adapters as one, exact without ``rank``; see :func:`taskspace.merging.adapters.write_adapter`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from taskspace.errors import WeightsError
-from taskspace.merging.checkpoint import digest
+from taskspace.merging.checkpoint import digest, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,15 +16,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Base:
-    """A base by its ``name`` and a digest of each tensor that matters; an adapter may know the name only."""
+    """A base by its ``name`` and a digest of each tensor that matters; an adapter may know the name only.
+
+    ``whole`` is a digest of all of its tensors, whichever a vector changes; empty where that is not known.
+    """
 
     name: str
     digests: Mapping[str, str] = field(default_factory=dict[str, str])
+    whole: str = ""
 
     @classmethod
     def of(cls, weights: Weights, names: Iterable[str]) -> Base:
         """Names are those of the tensors that a vector changes."""
-        return cls(weights.name, {name: digest(weights, name) for name in names})
+        every = {name: digest(weights, name) for name in sorted(weights.layout)}
+        whole = named(*(part for pair in every.items() for part in pair))
+        return cls(weights.name, {name: every[name] for name in names}, whole)
 
     def joined(self, other: Base | None) -> Base:
         """The base of a sum; raises :class:`WeightsError` where these are two."""
@@ -42,7 +48,8 @@ class Base:
             raise WeightsError(
                 f"these vectors were taken from {self.name} and {other.name}; combine differences from one base"
             )
-        return Base(self.name, {**other.digests, **self.digests})
+        whole = {base.whole for base in (self, other) if base.whole}
+        return Base(self.name, {**other.digests, **self.digests}, whole.pop() if len(whole) == 1 else "")
 
     def require(self, weights: Weights) -> None:
         """Raise :class:`WeightsError` where ``weights`` are not those that the vector was taken from."""
@@ -54,4 +61,4 @@ class Base:
                 )
 
     def to_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "digests": dict(self.digests)}
+        return {"name": self.name, "digests": dict(self.digests), "whole": self.whole}

@@ -58,6 +58,14 @@ class Checkpoint:
         self.path = Path(path)
         self._places = {name: place for file in _files(self.path) for name, place in _header(file).items()}
         self.layout: Layout = {name: place.spec for name, place in self._places.items()}
+        self._files = frozenset((place.file.resolve(), place.state) for place in self._places.values())
+
+    def __eq__(self, other: object) -> bool:
+        """The same files in the same state, so that what is opened for several vectors is read once."""
+        return isinstance(other, Checkpoint) and self._files == other._files
+
+    def __hash__(self) -> int:
+        return hash(self._files)
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.path)!r}, {len(self.layout)} tensors)"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from taskspace.embedding import TaskEmbedding
 from taskspace.errors import SettingError, did_you_mean
 
 if TYPE_CHECKING:
@@ -46,6 +47,38 @@ def by_norm(vectors: Sequence[TaskVector]) -> tuple[float, ...]:
 
 
 RULES: dict[str, Callable[[Sequence[TaskVector]], tuple[float, ...]]] = {"equal": equal, "norm": by_norm}
+
+
+def weights_by_similarity(
+    vectors: Sequence[TaskVector] | Sequence[TaskEmbedding],
+    target: TaskVector | TaskEmbedding,
+    *,
+    temperature: float = 0.1,
+) -> tuple[float, ...]:
+    """``softmax of cosine(vector, target) / temperature``: the nearer to the target, the more it counts (ours).
+
+    Of embeddings, of whatever space, for :func:`~taskspace.merging.merge` of the vectors that they stand for: so a few
+    labelled rows of the target, or a prompt, say how to mix adapters.  Or of the vectors themselves, exact, against one
+    that was trained a little.  The weights sum to 1; as the temperature falls all of it goes to the nearest.
+
+    Raises :class:`SettingError` for a temperature of 0 or less and for a mixture of both, :class:`SpaceMismatch` and
+    :class:`WeightsError` for what lies in another space or has another base.
+    """
+    if not (temperature > 0 and math.isfinite(temperature)):
+        raise SettingError(f"the temperature is {temperature}; give a number above 0")
+    if not vectors:
+        raise SettingError("no vector was given to weight; give at least one")
+    heard = np.array([_cosine(vector, target) for vector in vectors]) / temperature
+    raised = np.exp(heard - heard.max())
+    return tuple(float(share) for share in raised / raised.sum())
+
+
+def _cosine(one: TaskVector | TaskEmbedding, two: TaskVector | TaskEmbedding) -> float:
+    if isinstance(one, TaskEmbedding) and isinstance(two, TaskEmbedding):
+        return one.similarity(two)
+    if isinstance(one, TaskEmbedding) or isinstance(two, TaskEmbedding):
+        raise SettingError("an embedding was given beside a vector; embed all of them, or none")
+    return one.cosine(two)
 
 
 def lasso(vectors: Sequence[TaskVector], target: TaskVector, penalty: float) -> tuple[float, ...]:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+import tracemalloc
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from taskspace.merging.ahead import WORKERS
 from taskspace.merging.carriers import Carrier, Combined
 from taskspace.merging.methods import Merged
-from taskspace.merging.window import STRETCH, Window, windows
+from taskspace.merging.methods.grafting import Graft
+from taskspace.merging.methods.trimmed import Magnitude, Ties
+from taskspace.merging.result import Sum
+from taskspace.merging.window import STRETCH
 
 if TYPE_CHECKING:
     from taskspace.merging._vector import TaskVector
     from taskspace.merging.checkpoint import Layout, Weights
     from taskspace.merging.numbers import Spec
 
-_SINGLE = 4
-"""Bytes of a number at work."""
+_SHARE = 0.05
+"""How much of all the work may be done to see how long it takes."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """``memory`` is bytes of numbers at work at once, beside Python; ``seconds`` go by one tensor that was tried."""
+    """``read`` counts each model once, though some methods read it in several passes; ``memory`` is bytes of numbers
+    held at once, beside Python; ``seconds`` go by two tensors that were merged, and leave out how slow the disk is.
+    """
 
     tensors: int
     numbers: int
@@ -36,18 +42,18 @@ class Estimate:
 
 
 def estimate(vector: TaskVector, base: Weights | None, layout: Layout) -> Estimate:
-    """Of writing ``layout``; one tensor is merged to see how long it takes, and nothing is written."""
+    """Of writing ``layout``; two tensors are merged to see what they take, and nothing is written."""
     mine, inputs = vector.layout, _inputs(vector.carrier)
     written = sum(spec.nbytes for spec in layout.values())
     under = sum(spec.nbytes for spec in mine.values()) if base is not None else 0
-    cost = {name: _cost(vector.carrier, spec) for name, spec in mine.items()}
+    seconds, memory = _tried(Sum(replace(vector, carrier=_by_tensor(vector.carrier)), base, 1.0, layout), mine)
     return Estimate(
         tensors=len(layout),
         numbers=sum(spec.size for spec in mine.values()),
         read=written + inputs * under,
         written=written,
-        memory=_memory(vector.carrier, mine, inputs),
-        seconds=_tried(vector.carrier, mine, cost),
+        memory=memory,
+        seconds=seconds,
     )
 
 
@@ -60,28 +66,53 @@ def _inputs(carrier: Carrier) -> int:
     return 1
 
 
+def _by_tensor(carrier: Carrier) -> Carrier:
+    """Trimmed tensor by tensor, which takes as long as in one pass over all, and can be tried on one."""
+    if isinstance(carrier, Combined):
+        return replace(carrier, terms=tuple((weight, _by_tensor(each)) for weight, each in carrier.terms))
+    if isinstance(carrier, Merged) and isinstance(carrier.method, (Magnitude, Ties)):
+        return Merged(carrier.inputs, replace(carrier.method, trim="tensor"))
+    if isinstance(carrier, Merged) and isinstance(carrier.method, Graft):
+        return Merged(carrier.inputs, Magnitude(carrier.method.density))
+    return carrier
+
+
+def _tried(adding: Sum, layout: Layout) -> tuple[float, int]:
+    """Seconds and bytes, by the least tensor, for what each costs whatever its size, and one of a fair size."""
+    carrier = adding.vector.carrier
+    cost = {name: _cost(carrier, spec) for name, spec in layout.items() if spec.size}
+    if not cost:
+        return 0.0, 0
+    order = sorted(cost, key=cost.__getitem__)
+    name = next(reversed([name for name in order if cost[name] <= _SHARE * sum(cost.values())]), order[0])
+    each, fixed = _took(adding, order[0])
+    took, held = _took(adding, name)
+    rate = max(took - each, 0.0) / cost[name]
+    grown = max(held - fixed, 0) / _at_once(carrier, layout[name].size)
+    most = _at_once(carrier, max(spec.size for spec in layout.values()))
+    return each * len(cost) + rate * sum(cost.values()), fixed + int(grown * most)
+
+
 def _cost(carrier: Carrier, spec: Spec) -> float:
     """Numbers, times the smaller side where singular values are taken."""
     return spec.size * (min(spec.shape) if carrier.whole and len(spec.shape) == 2 else 1)
 
 
-def _memory(carrier: Carrier, layout: Layout, inputs: int) -> int:
-    """Each input, the base, the result and what is between them, for every window at work."""
-    largest = max((spec.size for spec in layout.values()), default=0)
-    held = largest if carrier.whole else min(largest, STRETCH) * WORKERS
-    return _SINGLE * held * (2 * inputs + 4)
+def _at_once(carrier: Carrier, size: int) -> int:
+    """Numbers of a tensor of that size that are in hand at once: a window being written, and those being worked on."""
+    return size if carrier.whole else min(size, STRETCH * (WORKERS + 1))
 
 
-def _tried(carrier: Carrier, layout: Layout, cost: dict[str, float]) -> float:
-    """Seconds by the tensor of middling cost, of which one window is enough where windows do."""
-    known = sorted((name for name, spec in layout.items() if spec.size), key=cost.__getitem__)
-    if not known:
-        return 0.0
-    name = known[len(known) // 2]
-    spec = layout[name]
-    window = Window(name, 0, spec.size) if carrier.whole else next(windows(name, spec))
-    began = time.perf_counter()
-    carrier.block(window)
-    took = time.perf_counter() - began
-    share = (window.stop - window.start) / spec.size
-    return took / (cost[name] * share) * sum(cost.values()) / (1 if carrier.whole else WORKERS)
+def _took(adding: Sum, name: str) -> tuple[float, int]:
+    """Seconds for a tensor, and the most bytes that were held for it at once."""
+    tracing = tracemalloc.is_tracing()
+    if not tracing:
+        tracemalloc.start()
+    tracemalloc.reset_peak()
+    before, began = tracemalloc.get_traced_memory()[0], time.perf_counter()
+    for _ in adding.stored(name):
+        pass
+    took, held = time.perf_counter() - began, tracemalloc.get_traced_memory()[1] - before
+    if not tracing:
+        tracemalloc.stop()
+    return took, held

@@ -183,4 +183,4 @@ def _carrier(file: Checkpoint, entries: Mapping[str, Entry]) -> Carrier:
 
 
 def _base(said: Mapping[str, Any] | None) -> Base | None:
-    return None if said is None else Base(said["name"], said["digests"])
+    return None if said is None else Base(said["name"], said["digests"], said.get("whole", ""))

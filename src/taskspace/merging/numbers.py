@@ -77,6 +77,17 @@ def encode(values: NDArray[Any], dtype: str, what: str) -> NDArray[Any]:
     return stored
 
 
+def added(total: NDArray[Any] | None, weight: float, part: NDArray[Any]) -> NDArray[Any]:
+    """``total + weight * part``, in place of ``total`` where that has the precision of both; None is an empty sum."""
+    scaled: NDArray[Any] = part * part.dtype.type(weight)
+    if total is None:
+        return scaled
+    if total.dtype != np.promote_types(total.dtype, scaled.dtype):
+        return total + scaled
+    total += scaled
+    return total
+
+
 def _to_single(values: NDArray[Any]) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):  # the caller tells of it
         return values.astype(np.float32, copy=False)

@@ -87,13 +87,15 @@ def write(
     shard_bytes: int = SHARD,
     stretch: int = STRETCH,
     files: Mapping[str, str] | None = None,
+    beside: str | Path | None = None,
     progress: bool = False,
 ) -> Result:
     """``base + scale * vector``, rounded once to the base's dtypes, or to ``dtype`` (F32, F16, BF16).
 
     ``out`` ending in ``.safetensors`` is one file; else a folder of shards, with what else lies in the base's folder
     (configuration, tokenizer).  Neither is there before it is whole.  A folder that was begun is gone on with, shard by
-    shard, when the same merge is asked for again.  ``files`` are texts to put into the folder, such as a card.
+    shard, when the same merge is asked for again.  ``files`` are texts to put into the folder, such as a card;
+    ``beside`` is another folder to take configuration and tokenizer from, as where there is no base.
 
     Raises :class:`WeightsError` for another base than the vector's, numbers that do not fit, and a full disk.
     """
@@ -108,8 +110,7 @@ def write(
             write_file(adding, target)
         else:
             plan = named(vector.carrier.identity(), f"{scale}{layout}", "" if base is None else base.name)
-            beside = base.path if isinstance(base, Checkpoint) and base.path.is_dir() else None
-            write_folder(adding, target, shard_bytes, plan=plan, beside=beside, texts=files)
+            write_folder(adding, target, shard_bytes, plan=plan, beside=_folder(beside, base), dtype=dtype, texts=files)
     return Checkpoint(target)
 
 
@@ -123,6 +124,11 @@ def layout_of(vector: TaskVector, base: Weights | None, dtype: str | None = None
     if base is not None:
         _require_base(vector, base)
     return {n: Spec(dtype, s.shape) if dtype and s.floating else s for n, s in held.items()}
+
+
+def _folder(beside: str | Path | None, base: Weights | None) -> Path | None:
+    path = Path(beside) if beside is not None else base.path if isinstance(base, Checkpoint) else None
+    return path if path is not None and path.is_dir() else None
 
 
 def _require_base(vector: TaskVector, base: Weights) -> None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from taskspace.merging.checkpoint import Layout, Weights
     from taskspace.merging.numbers import Spec
 
-STRETCH = 1 << 20
-"""Numbers in a window: 4 MB for each vector as float32."""
+STRETCH = 1 << 18
+"""Numbers in a window: 1 MB for each vector as float32, which stays in a processor's cache from step to step."""
 
 
 @final
@@ -30,19 +30,23 @@ class Window:
 
     def __init__(self, name: str, start: int, stop: int) -> None:
         self.name, self.start, self.stop = name, start, stop
-        self._read: dict[int, NDArray[Any]] = {}
+        self._read: dict[Weights, NDArray[Any]] = {}
 
     def __repr__(self) -> str:
         return f"Window({self.name!r}, {self.start}, {self.stop})"
 
+    def whole(self, spec: Spec) -> Window:
+        """All of its tensor: this one with what it has read, where it is all."""
+        return self if (self.start, self.stop) == (0, spec.size) else Window(self.name, 0, spec.size)
+
     def of(self, weights: Weights) -> NDArray[Any]:
         """What a checkpoint has there, float32[stop - start]; raises :class:`WeightsError` for NaN and infinity."""
-        if id(weights) not in self._read:
+        if weights not in self._read:
             values = decode(weights.stored(self.name, self.start, self.stop), weights.layout[self.name].dtype)
             if not np.isfinite(values).all():
                 raise WeightsError(f"{self.name!r} of {weights.name} holds NaN or infinity; leave that model out")
-            self._read[id(weights)] = values
-        return self._read[id(weights)]
+            self._read[weights] = values
+        return self._read[weights]
 
 
 def windows(name: str, spec: Spec, stretch: int = STRETCH) -> Iterator[Window]:

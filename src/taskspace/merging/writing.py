@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from taskspace._files import replacing
 from taskspace.errors import WeightsError
+from taskspace.merging.becoming import becoming
+from taskspace.merging.beside import carry
 from taskspace.merging.checkpoint import INDEX, SINGLE
 
 if TYPE_CHECKING:
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from taskspace.merging.checkpoint import Layout
-
-_JOURNAL = "merge.json"
-"""Says in an unfinished folder what is being written there."""
 
 
 class Writable(Protocol):
@@ -52,32 +51,30 @@ def write_folder(
     *,
     plan: str = "",
     beside: Path | None = None,
+    dtype: str | None = None,
     texts: Mapping[str, str] | None = None,
 ) -> None:
     """A folder of shards of at most ``shard_bytes`` (a larger tensor has its own), with the index.
 
     ``plan`` names what is written: shards that an earlier try of the same plan left are kept.  The files of the folder
-    ``beside`` that hold no weights come along, and ``texts`` by file name.
+    ``beside`` that hold no weights come along, with ``dtype`` in the configuration, and ``texts`` by file name.
     """
     if folder.exists():
         raise WeightsError(f"{folder} is there already; name another folder, or remove it first")
-    begun = folder.with_name(f".{folder.name}.part")
     shards = _shards(weights.layout, shard_bytes)
     named = {_shard_name(i, len(shards)): names for i, names in enumerate(shards, start=1)}
-    with sentences(folder):
-        _begin(begun, hashlib.sha256(f"{plan}{named}".encode()).hexdigest())
-        for file, names in named.items():
-            if not (begun / file).exists():
-                _require_room(begun, {name: weights.layout[name] for name in names})
-                with replacing(begun / file) as partial:
-                    _write(weights, names, partial, {})
+    with sentences(folder), becoming(folder, hashlib.sha256(f"{plan}{named}".encode()).hexdigest()) as begun:
+        left = {file: names for file, names in named.items() if not (begun / file).exists()}
+        _require_room(begun, {name: weights.layout[name] for names in left.values() for name in names})
+        for file, names in left.items():
+            with replacing(begun / file) as partial:
+                _write(weights, names, partial, {})
+                partial.chmod(0o666 & ~_umask())
         _index(begun, named, weights.layout)
         if beside is not None:
-            _carry(beside, begun)
+            carry(beside, begun, dtype=dtype)
         for name, text in (texts or {}).items():
             (begun / name).write_text(text, encoding="utf-8")
-        (begun / _JOURNAL).unlink()
-        begun.replace(folder)
 
 
 def _write(weights: Writable, names: Sequence[str], path: Path, metadata: Mapping[str, str]) -> None:
@@ -115,16 +112,6 @@ def _shard_name(number: int, count: int) -> str:
     return SINGLE if count == 1 else f"model-{number:05}-of-{count:05}.safetensors"
 
 
-def _begin(begun: Path, plan: str) -> None:
-    """Go on with what an earlier try of the same plan left, and with nothing else."""
-    journal = begun / _JOURNAL
-    if begun.exists() and not (journal.exists() and json.loads(journal.read_text()).get("plan") == plan):
-        shutil.rmtree(begun)
-    begun.mkdir(parents=True, exist_ok=True)
-    with replacing(journal) as partial:
-        partial.write_text(json.dumps({"plan": plan}))
-
-
 def _index(folder: Path, named: Mapping[str, Sequence[str]], layout: Layout) -> None:
     if len(named) == 1:
         return
@@ -132,16 +119,6 @@ def _index(folder: Path, named: Mapping[str, Sequence[str]], layout: Layout) -> 
     places = {name: file for file, names in named.items() for name in names}
     text = json.dumps({"metadata": {"total_size": total}, "weight_map": places}, indent=2)
     (folder / INDEX).write_text(text, encoding="utf-8")
-
-
-_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".onnx", ".gguf", ".index.json")
-
-
-def _carry(source: Path, folder: Path) -> None:
-    """Configuration and tokenizer, so that the result loads like its base."""
-    for file in sorted(source.iterdir()):
-        if file.is_file() and not file.name.endswith(_WEIGHTS) and not file.name.startswith((".", "README")):
-            shutil.copyfile(file, folder / file.name)
 
 
 def _require_room(folder: Path, layout: Layout) -> None:
@@ -158,7 +135,7 @@ def sentences(target: Path) -> Generator[None]:
     except OSError as error:
         full = error.errno == errno.ENOSPC
         why = "the disk is full; free some space" if full else f"{error.strerror or error}; choose another place"
-        raise WeightsError(f"{target} cannot be written ({why}), and run again") from error
+        raise WeightsError(f"{target} cannot be written: {why}, and run again") from error
 
 
 def _umask() -> int:

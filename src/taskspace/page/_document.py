@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import asdict
-from itertools import groupby
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from taskspace.atlas.map import map_of, similarities
 from taskspace.atlas.sharing import shared_identity, shared_provenance
+from taskspace.ranking.history import mean_transfers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from taskspace.atlas import Atlas, Matrix, Transfer
+    from taskspace.atlas import Atlas, Matrix
     from taskspace.embedding import SpaceId
 
 MOST_CARDS = 5_000
@@ -49,7 +48,7 @@ def document_of(
         "space": {key: getattr(shared_identity(identity), key) for key in _TOLD},
         "map": {"space": identity.fingerprint, **map_of(matrix, method=method, seed=seed).to_dict()},
         "similarities": similarities(matrix, limit=MOST_COMPARED, seed=seed).to_dict() if names else None,
-        "transfers": list(_means(atlas.transfers(), set(names))),
+        "transfers": _transfers(atlas, set(names)),
     }
     if len(names) <= MOST_CARDS:
         silent = {row.name for row in matrix.rows if not row.informative}
@@ -94,22 +93,10 @@ def nearest(matrix: Matrix, k: int) -> Iterator[list[tuple[int, float]]]:
             yield [(int(place), round(float(row[place]), 4)) for place in best if np.isfinite(row[place])]
 
 
-def _means(measured: Sequence[Transfer], names: set[str]) -> Iterator[Mapping[str, Any]]:
-    """One row per source, target and metric between tasks of the map: means over runs."""
-
-    def key(row: Transfer) -> tuple[str, str, str]:
-        return row.source, row.target, row.metric
-
-    known = sorted((row for row in measured if row.source in names and row.target in names), key=key)
-    for (source, target, metric), group in groupby(known, key):
-        runs = list(group)
-        based = [(row.score, row.baseline) for row in runs if row.baseline is not None]
-        yield {
-            "source": source, "target": target, "metric": metric, "runs": len(runs),
-            "gain": fmean(score - base for score, base in based) if based else None,
-            "score": fmean(row.score for row in runs),
-            "baseline": fmean(base for _, base in based) if based else None,
-        }  # fmt: skip
+def _transfers(atlas: Atlas, names: set[str]) -> list[dict[str, Any]]:
+    """Those between tasks of the map."""
+    within = [row for row in atlas.transfers() if row.source in names and row.target in names]
+    return [asdict(mean) for mean in mean_transfers(within)]
 
 
 def _rankings(atlas: Atlas, space: SpaceId, names: Sequence[str], k: int) -> dict[str, Any]:

@@ -22,11 +22,7 @@ class Desk:
         self._space = space
         self._atlas = atlas
         self._given: dict[str, str] = {}
-        self._held: dict[str, tuple[Kind, str]] = {
-            entry.name: (entry.kind, str(entry.provenance.get("origin", "")))
-            for entry in atlas.entries()
-            if entry.space == space.fingerprint
-        }
+        self._held: dict[str, tuple[Kind, str] | None] = {}
 
     def judge(self, source: Source, card: Card) -> Outcome | None:
         """What is there of a source whose turn has come, or nothing where it is to be embedded.
@@ -43,14 +39,14 @@ class Desk:
 
     def foresee(self, source: Source, card: Card) -> Outcome | None:
         """What :meth:`judge` would say if nothing came before this source; raises as it does."""
-        held_kind, held_origin = self._held.get(card.name, (card.kind, ""))
+        if card.name in self._atlas.names_of(card.content, card.kind, space=self._space):
+            return Outcome(source.origin, "kept", card.name)
+        held_kind, held_origin = self._holds(card.name) or (card.kind, "")
         if held_kind != card.kind:
             raise DataError(
                 f"there is already a {held_kind} named {card.name!r}; give this {card.kind} another name (--name) or"
                 " remove that one"
             )
-        if card.name in self._atlas.names_of(card.content, card.kind, space=self._space):
-            return Outcome(source.origin, "kept", card.name)
         if held_origin not in ("", source.origin):
             raise DataError(
                 f"{card.name!r} was embedded from {held_origin}, and {source.origin} says something else; give it"
@@ -65,7 +61,15 @@ class Desk:
         if same:  # the content is known under another name: keep both, and say so
             about["same_content_as"] = same[0]
         embedding = replace(made, provenance=about)
+        held = self._holds(made.name)
         self._atlas.add(embedding)
-        status: Status = "replaced" if made.name in self._held else "embedded"
+        status: Status = "replaced" if held else "embedded"
         self._held[made.name] = (made.kind, source.origin)
         return Outcome(source.origin, status, made.name, embedding)
+
+    def _holds(self, name: str) -> tuple[Kind, str] | None:
+        """Kind and origin of what has that name; asked once, since nobody else writes."""
+        if name not in self._held:
+            entry = self._atlas.find(name, space=self._space)
+            self._held[name] = None if entry is None else (entry.kind, str(entry.provenance.get("origin", "")))
+        return self._held[name]

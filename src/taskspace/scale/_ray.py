@@ -55,6 +55,7 @@ class Ray:
     def _crew(self, ray: Any, plan: Plan) -> _Crew:
         threads = self.threads or said_threads() or 1
         size, gpus = shares(ray.cluster_resources(), self.workers, threads)
+        require_room(ray.nodes(), threads, gpus)
         options = {
             "num_cpus": threads,
             "num_gpus": gpus,
@@ -69,6 +70,19 @@ def shares(there: Mapping[str, float], workers: int | None, threads: int) -> tup
     gpus = int(there.get("GPU", 0))
     size = workers or gpus or max(1, int(there.get("CPU", 1)) // threads)
     return size, 1 / ceil(size / gpus) if gpus else 0.0
+
+
+def require_room(nodes: Iterable[Mapping[str, Any]], threads: int, gpus: float) -> None:
+    """Raise :class:`SettingError` where no machine of the cluster can ever take a worker, as Ray would wait for one."""
+    there = [node["Resources"] for node in nodes if node["Alive"]]
+    fitting = [each for each in there if each.get("GPU", 0) >= gpus]
+    most = int(max((each.get("CPU", 0) for each in fitting), default=0))
+    if threads > most:
+        kind = "machine with a GPU" if gpus else "machine"
+        raise SettingError(
+            f"a worker of {threads} threads fits no {kind} of the Ray cluster, of which the largest has {most} cores;"
+            " give it fewer (OMP_NUM_THREADS), or add such a machine"
+        )
 
 
 def _carried() -> dict[str, str]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+from dataclasses import asdict
 from itertools import islice, repeat
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from taskspace._plain import finite
 from taskspace._version import __version__
 from taskspace.atlas.sharing import shared_identity, shared_provenance
+from taskspace.ranking.history import mean_transfers
 from taskspace.serve.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
-    from taskspace.atlas import Transfer
     from taskspace.embedding import Kind, SpaceId
     from taskspace.ranking import Ranking
     from taskspace.serve.catalogue import Catalogue
@@ -127,37 +126,15 @@ def compare(library: Library, first: str, second: str, space: str | None) -> dic
         "first": card(library, first, catalogue.space),
         "second": card(library, second, catalogue.space),
         "shared": [name for name in theirs[0] if name in theirs[1]],
-        "transfers": averaged(measured),
+        "transfers": [asdict(mean) for mean in mean_transfers(measured)],
     }
 
 
 def transfers(library: Library, source: str | None, target: str | None, limit: int, offset: int) -> dict[str, Any]:
     """All that were measured, or those from a source, on a target."""
     rows = [row for row in library.atlas.transfers() if source in (None, row.source) and target in (None, row.target)]
-    found = averaged(rows)
-    return {"total": len(found), "transfers": found[offset : offset + limit]}
-
-
-def averaged(rows: Iterable[Transfer]) -> list[dict[str, Any]]:
-    """The mean over the runs of each source, target and metric, in that order.
-
-    A gain is that of the runs which state a baseline, each against its own.
-    """
-    runs: defaultdict[tuple[str, str, str], list[Transfer]] = defaultdict(list)
-    for row in rows:
-        runs[row.source, row.target, row.metric].append(row)
-    return [_mean(*key, runs[key]) for key in sorted(runs)]
-
-
-def _mean(source: str, target: str, metric: str, runs: Sequence[Transfer]) -> dict[str, Any]:
-    based = [(run.score, run.baseline) for run in runs if run.baseline is not None]
-    return {
-        "source": source, "target": target,
-        "gain": fmean(score - baseline for score, baseline in based) if based else None,
-        "score": fmean(run.score for run in runs),
-        "baseline": fmean(baseline for _, baseline in based) if based else None,
-        "metric": metric, "runs": len(runs),
-    }  # fmt: skip
+    found = mean_transfers(rows)
+    return {"total": len(found), "transfers": [asdict(mean) for mean in found[offset : offset + limit]]}
 
 
 def map_document(catalogue: Catalogue, method: str, seed: int) -> dict[str, Any]:

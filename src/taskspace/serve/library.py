@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 from taskspace.serve.catalogue import Catalogues
 from taskspace.serve.documents import Document, Shelf
 from taskspace.serve.problems import Problem
+from taskspace.serve.threads import Thinkers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -29,7 +30,8 @@ _THREADS = max(2, min(8, os.cpu_count() or 2))
 class Library:
     """An atlas read by a few threads that live as long as the service, since each keeps a connection of its own.
 
-    What takes long (maps, neighbours, rankings) has threads of its own, so that what is quick never waits for it.
+    What takes long (maps, neighbours, rankings) has threads of its own, so that what is quick never waits for it; what
+    takes minutes has one alone.
     """
 
     def __init__(self, atlas: Atlas, limits: Limits) -> None:
@@ -39,8 +41,10 @@ class Library:
         self._shelf = Shelf(limits.remembered)
         self._pulse = ThreadPoolExecutor(1, "pulse")
         self._readers = ThreadPoolExecutor(_THREADS, "reader")
-        self._thinkers = ThreadPoolExecutor(_THREADS, "thinker")
+        self._thinkers = Thinkers(_THREADS, "thinker")
         self._thinking = 0
+        self._loner = Thinkers(1, "loner")
+        self._alone = asyncio.Lock()
         self._most = limits.computing
 
     async def read(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -72,9 +76,22 @@ class Library:
         finally:
             self._thinking -= 1
 
+    async def alone(
+        self, key: Hashable, function: Callable[..., Any], *arguments: Any, tag: str | None = None
+    ) -> Document:
+        """As :meth:`once`, for a question of minutes: raises a :class:`Problem` while another such is worked out."""
+        return await self._shelf.get(key, partial(self._brood, function, *arguments, tag=tag))
+
+    async def _brood(self, function: Callable[..., Any], *arguments: Any, tag: str | None) -> Document:
+        if self._alone.locked():
+            sentence = "another map of this kind is being worked out, which may take minutes; ask again then"
+            raise Problem(503, "Busy", sentence, {"retry-after": "30"})
+        async with self._alone:
+            return await self._loner.do(lambda: Document.of(function(*arguments), tag=tag))
+
     async def think(self, function: Callable[..., T], *arguments: Any) -> T:
         """A long question of the service's own, in a thread that may use the atlas."""
-        return await asyncio.get_running_loop().run_in_executor(self._thinkers, partial(function, *arguments))
+        return await self._thinkers.do(function, *arguments)
 
     def without_path(self, sentence: str) -> str:
         """The library's own sentence, in which the atlas goes by its name."""
@@ -84,4 +101,5 @@ class Library:
         """Wait for nothing that has not begun."""
         for threads in (self._pulse, self._readers):
             threads.shutdown(wait=True, cancel_futures=True)
-        self._thinkers.shutdown(wait=False, cancel_futures=True)
+        for thinkers in (self._thinkers, self._loner):
+            thinkers.close()

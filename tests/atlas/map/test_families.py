@@ -76,6 +76,11 @@ def kept(cut):
     return (np.bincount(cut) > 1).sum()
 
 
+def test_one_cluster_has_no_silhouette():
+    """Equal distances cannot be cut in two; a silhouette without another cluster is 0."""
+    assert silhouettes(1 - np.eye(5), np.zeros(5, dtype=np.intp)).tolist() == [0.0] * 5
+
+
 def test_silhouettes_are_those_of_sklearn(cosines_of, rng):
     metrics = pytest.importorskip("sklearn.metrics")
     far = distances(cosines_of(rng.standard_normal((50, 5))))

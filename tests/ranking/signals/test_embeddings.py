@@ -28,6 +28,13 @@ def test_cosine_is_the_mean_over_blocks_and_unknown_without_a_vector(question):
     assert np.isnan(scores[2])
 
 
+@pytest.mark.parametrize("name", [signal.name for signal in signals_of("response")])
+def test_nothing_is_like_a_target_that_says_nothing(question, vectors, name):
+    silent = replace(vectors, target=np.full_like(vectors.target, np.nan))
+    with pytest.raises(DataError, match="the response vector of 'target' says nothing"):
+        take(signal_named(name), replace(question, vectors={"response": silent}))
+
+
 def test_centring_takes_off_the_mean_of_the_sources_that_have_a_vector(question, vectors):
     known = vectors.sources[:2].astype(np.float64)
     middle = known.mean(axis=0)

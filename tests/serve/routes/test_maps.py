@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 
 from taskspace.atlas import Atlas
 from taskspace.atlas.map import map_of
@@ -99,6 +100,38 @@ def test_too_many_different_maps_at_once(serving, filled, monkeypatch, refused):
         go_on.set()
         assert first.result().status_code == 200
     assert client.get("/v1/map", params={**MAP, "seed": 5}).status_code == 200
+
+
+def test_maps_of_minutes_are_made_one_at_a_time(serving, filled, monkeypatch, refused):
+    began, go_on = threading.Semaphore(0), threading.Event()
+
+    def slowly(matrix, *, method, seed):
+        if method != "pca":
+            began.release()
+            assert go_on.wait(30)
+        return map_of(matrix, seed=seed)
+
+    monkeypatch.setattr("taskspace.atlas.map.map_of", slowly)
+    client = serving(filled)
+    long, other = {**MAP, "method": "umap"}, {**MAP, "method": "mds", "seed": 1}
+    with ThreadPoolExecutor(2) as clients:
+        answers = [clients.submit(client.get, "/v1/map", params=long) for _ in range(2)]
+        assert began.acquire(timeout=30)
+        busy = client.get("/v1/map", params=other)
+        plain = client.get("/v1/map", params=MAP)
+        go_on.set()
+        assert [answer.result().status_code for answer in answers] == [200, 200]
+    refused(busy, 503, "Busy")
+    assert int(busy.headers["retry-after"]) > 0
+    assert plain.status_code == 200  # what takes no minutes goes on meanwhile
+    assert client.get("/v1/map", params=other).status_code == 200
+    assert began.acquire(blocking=False)
+    assert not began.acquire(blocking=False)  # either was made once
+
+
+@pytest.mark.parametrize("seed", [-1, 10, 2**31])
+def test_there_are_only_so_many_seeds_to_compute_for(client, refused, seed):
+    refused(client.get("/v1/map", params={**MAP, "method": "umap", "seed": seed}), 400, "BadParameter")
 
 
 def test_a_map_that_could_not_be_made_is_tried_again(serving, filled, monkeypatch, refused):

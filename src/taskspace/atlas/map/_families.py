@@ -104,8 +104,10 @@ def condensed(far: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def silhouettes(far: NDArray[np.float64], labels: NDArray[np.intp]) -> NDArray[np.float64]:
     """float64[n] from distances float64[n, n]: (b - a) / max(a, b), with a the mean distance to the own cluster and b
-    that to the nearest other one; 0 for a point alone (Rousseeuw 1987).
+    that to the nearest other one; 0 for a point alone, and where there is no other cluster (Rousseeuw 1987).
     """
+    if not labels.any():
+        return np.zeros(len(labels))
     members = np.eye(labels.max() + 1)[labels]
     sizes, place = members.sum(axis=0), np.arange(len(labels))
     sums = far @ members

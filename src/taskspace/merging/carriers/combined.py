@@ -12,6 +12,7 @@ from taskspace.errors import WeightsError
 from taskspace.merging.carriers.factors import Factors
 from taskspace.merging.carriers.scaled import Scaled
 from taskspace.merging.checkpoint import named
+from taskspace.merging.numbers import added
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,12 +45,11 @@ class Combined:
         return any(carrier.whole for _, carrier in self.terms)
 
     def block(self, window: Window) -> NDArray[Any]:
-        total = np.zeros(window.stop - window.start, dtype=np.float32)
+        total = None
         for weight, carrier in self.terms:
             if window.name in carrier.layout:
-                part = carrier.block(window)
-                total = total + part.dtype.type(weight) * part
-        return total
+                total = added(total, weight, carrier.block(window))
+        return np.zeros(window.stop - window.start, dtype=np.float32) if total is None else total
 
     def identity(self) -> str:
         return named(*(f"{weight}*{carrier.identity()}" for weight, carrier in self.terms))

@@ -5,5 +5,6 @@ from __future__ import annotations
 from taskspace.merging.fitting._fit import Fitted, fit
 from taskspace.merging.fitting._objective import Objective, objective
 from taskspace.merging.fitting._pieces import PIECES
+from taskspace.merging.fitting._rows import rows_objective
 
-__all__ = ["PIECES", "Fitted", "Objective", "fit", "objective"]
+__all__ = ["PIECES", "Fitted", "Objective", "fit", "objective", "rows_objective"]

@@ -10,6 +10,7 @@ import numpy as np
 from taskspace._extras import require
 from taskspace.errors import SettingError, did_you_mean
 from taskspace.merging._vector import joined_base
+from taskspace.merging.carriers.combined import joined
 from taskspace.merging.checkpoint import opened, whole
 from taskspace.merging.fitting._pieces import PIECES, Directions, Shares, Tasks, Tensors
 from taskspace.merging.methods import Inputs
@@ -68,7 +69,7 @@ def fit(
             f"{len(vectors)} vectors, {len(objectives)} objectives and {steps} steps were given; give at least one each"
         )
     joined_base(vectors)
-    names = tuple(vectors[0].layout)
+    names = tuple(joined([vector.layout for vector in vectors]))  # one may name what another does not
     kind = _pieces(pieces, vectors, names, kept=kept, scale=scale)
     loss = _Loss(vectors, base, objectives, kind, penalty)
     start = kind.start(vectors)

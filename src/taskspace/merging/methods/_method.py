@@ -10,6 +10,7 @@ import numpy as np
 
 from taskspace.merging.carriers.combined import joined
 from taskspace.merging.checkpoint import named
+from taskspace.merging.numbers import added
 from taskspace.merging.window import Window
 
 if TYPE_CHECKING:
@@ -51,8 +52,12 @@ class Inputs:
 
     def tensors(self, name: str) -> list[NDArray[Any]]:
         """The T differences of one tensor in its shape."""
-        spec = self.layout[name]
-        return [flat.reshape(spec.shape) for flat in self.read(Window(name, 0, spec.size))]
+        return self.around(Window(name, 0, self.layout[name].size))
+
+    def around(self, window: Window) -> list[NDArray[Any]]:
+        """The T differences of the tensor that a window lies in, whole and in its shape."""
+        spec = self.layout[window.name]
+        return [flat.reshape(spec.shape) for flat in self.read(window.whole(spec))]
 
 
 class Method(Protocol):
@@ -113,7 +118,7 @@ def by_tensor(inputs: Inputs, merge: Callable[[Sequence[NDArray[Any]], str], NDA
     """A method of whole tensors, seen through windows."""
 
     def combine(window: Window) -> NDArray[Any]:
-        tensors = inputs.tensors(window.name)
+        tensors = inputs.around(window)
         merged = merge(tensors, window.name) if tensors[0].size else tensors[0]
         return merged.reshape(-1)[window.start : window.stop]
 
@@ -122,7 +127,8 @@ def by_tensor(inputs: Inputs, merge: Callable[[Sequence[NDArray[Any]], str], NDA
 
 def weighted_sum(deltas: Sequence[NDArray[Any]], weights: Sequence[float]) -> NDArray[Any]:
     """``sum of w * tau`` in the dtype of the differences, always in the order given."""
-    total = np.zeros_like(deltas[0])
+    total = None
     for weight, delta in zip(weights, deltas, strict=True):
-        total = total + delta.dtype.type(weight) * delta
+        total = added(total, weight, delta)
+    assert total is not None  # there is a method only of something
     return total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from importlib import import_module
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from taskspace.errors import SettingError, did_you_mean
@@ -25,6 +26,7 @@ METHODS = {
     "lore": "lore:Lore",
     "ema": "interpolation:Ema",
     "remove": "removal:Remove",
+    "graft": "grafting:Graft",
 }
 """Name to module and class in this folder."""
 
@@ -42,12 +44,29 @@ def method_named(name: str, **options: Any) -> Method:
         raise SettingError(f"there is no merge method {name!r}{did_you_mean(name, METHODS)}")
     module, _, kind = METHODS[name].partition(":")
     made = getattr(import_module(f"taskspace.merging.methods.{module}"), kind)
-    known = [field.name for field in fields(made)]
-    for option in options:
+    known = {field.name: str(field.type) for field in fields(made)}
+    for option, value in options.items():
         if option not in known:
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
             raise SettingError(f"{name} has no option {option!r}{did_you_mean(option, known)}; {takes}")
+        _require_kind(name, option, value, known[option])
     return made(**options)
+
+
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "float": (Real, "one number (values by layer or by filter are not read)"),
+    "int": (Integral, "a whole number"),
+    "int | None": ((Integral, type(None)), "a whole number"),
+    "bool": (bool, "true or false"),
+}
+"""What a field's annotation takes, and how that is asked for."""
+
+
+def _require_kind(name: str, option: str, value: object, annotation: str) -> None:
+    """Recipes and command lines may bring words where numbers belong."""
+    kind, wanted = _KINDS.get(annotation, (object, ""))
+    if not isinstance(value, kind) or (isinstance(value, bool) and annotation != "bool" and wanted):
+        raise SettingError(f"{option} of {name} is {value!r}; give {wanted}")
 
 
 def require_share(what: str, value: float) -> None:

@@ -114,6 +114,8 @@ class Cuts:
                     if len(places) >= left[t]:
                         cuts[t] = Cut(patterns[t], order, window.start + int(places[left[t] - 1]))
                     left[t] -= len(places)
+            if max(left) <= 0:
+                break
         return cuts
 
     def _all(self, group: tuple[str, ...]) -> Iterator[tuple[int, Window]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from taskspace.errors import DataError
 from taskspace.ranking.fusion import fuse
 from taskspace.ranking.history import neighbours, relevance, task_shop
 from taskspace.ranking.signals._signal import Signal
@@ -98,8 +99,12 @@ def signals_of(learner: str) -> list[Signal]:
 
 
 def vectors_of(question: Question, learner: str) -> Vectors:
+    """Raises :class:`DataError` where there are none, or that of the target says nothing."""
     found: Mapping[str, Vectors] = question.vectors
-    return stated(found.get(learner), f"the {learner} vectors of the target and the sources")
+    vectors = stated(found.get(learner), f"the {learner} vectors of the target and the sources")
+    if np.isnan(vectors.target).any():
+        raise DataError(f"the {learner} vector of {question.target!r} says nothing, so nothing is like it")
+    return vectors
 
 
 def _alone(learner: str, rule: Callable[[Vectors], NDArray[np.float64]]) -> Callable[[Question], NDArray[np.float64]]:

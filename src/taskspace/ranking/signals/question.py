@@ -92,7 +92,8 @@ class Source:
 class Vectors:
     """One learner's vectors: ``target`` float32[d], ``sources`` float32[n, d], in the order of the question.
 
-    Rows of NaN are of sources whose vector says nothing.  ``pivots`` float32[p, d] are those of the tasks that
+    A vector that says nothing is NaN: a row of that source, and ``target`` itself, which leaves out every signal that
+    reads these vectors.  ``pivots`` float32[p, d] are those of the tasks that
     transfers were measured on, in the order of the transfers' targets, NaN where there is none.  ``centre`` float64[d]
     is what centred signals take off; the mean of ``sources`` unless it is given.
     """

@@ -16,8 +16,13 @@ router = APIRouter(tags=["maps"])
 MOST_COMPARED = 500
 """Tasks in one table of similarities, which grows with their square."""
 
+SEEDS = 10
+"""Enough to see what chance does to a map; each is worked out anew for every state of a space."""
+
+_LONG: tuple[str, ...] = ("mds", "umap")
+
 Method = Annotated[Literal["pca", "mds", "umap"], Query(description="How the space is brought to two dimensions.")]
-Seed = Annotated[int, Query(ge=0, le=2**31 - 1, description="For methods that begin with chance.")]
+Seed = Annotated[int, Query(ge=0, lt=SEEDS, description="For methods that begin with chance.")]
 Names = Annotated[
     list[Annotated[str, Query(min_length=1, max_length=1000)]] | None,
     Query(max_length=MOST_COMPARED, description="Names of tasks, each once; without, a sample of all."),
@@ -36,7 +41,8 @@ async def task_map(
     tag = tag_of(__version__, *key)
     if knows(request, tag):
         return not_modified(tag)
-    return send(request, await library.once(key, answers.map_document, catalogue, method, seed, tag=tag))
+    work_out = library.alone if method in _LONG else library.once
+    return send(request, await work_out(key, answers.map_document, catalogue, method, seed, tag=tag))
 
 
 @router.get("/v1/similarities", response_model=models.Similarities, responses=problems(404, 409))

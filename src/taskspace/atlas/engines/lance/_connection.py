@@ -41,19 +41,30 @@ class Connection:
     def uuid(self) -> str:
         return self._uuid
 
-    def snapshot(self, table: str) -> Snapshot | None:
-        """The newest version of a table; ``None`` while nothing was written to it."""
+    def version(self, table: str) -> int | None:
+        """The number of a table's newest version; ``None`` while nothing was written to it."""
         with self._lock, sentences(self.place):
             self._require_own_process()
             handle = self._handle(table)
             if handle is None:
                 return None
             handle.checkout_latest()
-            version = int(handle.version)
+            return int(handle.version)
+
+    def snapshot(self, table: str, version: int | None) -> Snapshot | None:
+        """A table at a version that :meth:`version` told; the last one asked for is kept."""
+        if version is None:
+            return None
+        with self._lock, sentences(self.place):
+            self._require_own_process()
             held = self._snapshots.get(table)
             if held is None or held.version != version:
                 held = self._snapshots[table] = Snapshot(self._at(table, version), self.place)
             return held
+
+    def newest_snapshot(self, table: str) -> Snapshot | None:
+        """A table at its newest version."""
+        return self.snapshot(table, self.version(table))
 
     def newest(self, table: str) -> Any:
         """The table to write to, as it stands now; made if it is new."""

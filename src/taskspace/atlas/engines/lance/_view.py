@@ -35,9 +35,11 @@ class LanceView:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._spaces = _spaces(connection.snapshot(SPACES))
-        self._tables = {row.fingerprint: connection.snapshot(vectors_table(row)) for row in self._spaces if row.blocks}
-        self._others: dict[str, Snapshot | None] = {}
+        self._versions = {table: connection.version(table) for table in (POOLS, TRANSFERS)}
+        self._spaces = _spaces(connection.newest_snapshot(SPACES))
+        self._tables = {
+            row.fingerprint: connection.newest_snapshot(vectors_table(row)) for row in self._spaces if row.blocks
+        }
         self._asked: dict[tuple[str, tuple[str, ...]], dict[str, tuple[Kind, int]]] = {}
 
     @property
@@ -157,9 +159,7 @@ class LanceView:
         return [] if table is None else table.columns(name, where=where)[name].to_pylist()
 
     def _rest(self, table: str, *columns: str, where: Any = None) -> Any:
-        if table not in self._others:
-            self._others[table] = self._connection.snapshot(table)
-        held = self._others[table]
+        held = self._connection.snapshot(table, self._versions[table])
         return None if held is None else held.columns(*columns, where=where)
 
 

@@ -1,0 +1,74 @@
+"""What a merge is said to take, beside what it takes."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from taskspace.merging import TaskVector, merge
+from taskspace.merging.checkpoint import opened
+from taskspace.merging.estimate import estimate
+from taskspace.merging.methods.cuts import Cuts
+from taskspace.merging.result import layout_of
+
+SHAPES = {"bias": (64,), "small": (64, 64), "large": (1200, 1000)}
+
+
+def arrays(seed):
+    rng = np.random.default_rng(seed)
+    return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
+
+
+@pytest.fixture
+def base():
+    return arrays(0)
+
+
+def estimated(merged, base):
+    under = opened(base)
+    return estimate(merged, under, layout_of(merged, under))
+
+
+@pytest.mark.parametrize("method", ["sum", "magnitude", "ties", "dare", "slerp", "remove"])
+def test_memory_is_about_what_is_held(base, tmp_path, method):
+    merged = merge([TaskVector.diff(arrays(seed), base) for seed in (1, 2)], method)
+    said = estimated(merged, base)
+    tracemalloc.start()
+    merged.apply(base, tmp_path / "out.safetensors")
+    _, held = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held / 3 < said.memory < held * 3
+    assert said.tensors == 3
+    assert said.written == 4 * (64 + 64 * 64 + 1200 * 1000)
+    assert said.read == 3 * said.written
+    assert said.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("method", "options"), [("ties", {"trim": "model"}), ("magnitude", {"trim": "model"}), ("graft", {})]
+)
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_no_pass_over_the_whole_model_is_made_for_it(base, monkeypatch, method, options, scale):
+    merged = merge([TaskVector.diff(arrays(s), base) for s in (1, 2)], method, scale=scale, **options)
+    groups = []
+    cuts = Cuts._cuts
+    monkeypatch.setattr(Cuts, "_cuts", lambda self, group: groups.append(group) or cuts(self, group))
+    estimated(merged, base)
+    assert groups
+    assert all(len(group) == 1 for group in groups)
+
+
+def test_a_trace_that_somebody_else_takes_goes_on(base):
+    tracemalloc.start()
+    estimated(TaskVector.diff(arrays(1), base), base)
+    assert tracemalloc.is_tracing()
+    tracemalloc.stop()
+    estimated(TaskVector.diff(arrays(1), base), base)
+    assert not tracemalloc.is_tracing()
+
+
+def test_nothing_to_merge(base):
+    held = {"ids": np.arange(3)}
+    assert estimated(TaskVector.diff(held, held), held).seconds == 0
