@@ -2,6 +2,7 @@
 
 For linear, TIES, DARE and TSV: wall and CPU seconds, peak memory and the bytes that went in and out, each run in a
 process of its own.  mergekit has no TSV; a plain loop of torch SVDs, as its algorithm is printed, stands there.
+The files are in the page cache before every run, or, in the rows called cold, in nobody's memory.
 
     python benchmarks/merge.py --work FOLDER                  # resumable; makes 2.4 GB of models there first
     python benchmarks/merge.py --work FOLDER --methods linear ties --repeats 1
@@ -204,12 +205,16 @@ TOOLS: dict[str, Callable[[Bench, str], Callable[[], None]]] = {
 }  # fmt: skip
 
 
-def pairs(methods: list[str]) -> Iterator[tuple[str, str]]:
-    """The copy, then each method by both, one after the other."""
-    yield COPY, "files"
+def pairs(methods: list[str]) -> Iterator[tuple[str, str, bool]]:
+    """The copy, then each method by both, one after the other; then linear from the disk, where that is what counts."""
+    yield COPY, "files", False
     for method in methods:
-        yield "taskspace", method
-        yield ("plain" if METHODS[method][2] is None else "mergekit"), method
+        yield "taskspace", method, False
+        yield ("plain" if METHODS[method][2] is None else "mergekit"), method, False
+    if "linear" in methods:
+        yield COPY, "files", True
+        yield "taskspace", "linear", True
+        yield "mergekit", "linear", True
 
 
 def _synced(file: Path) -> None:
@@ -247,12 +252,11 @@ def _status(process: int | str) -> dict[str, int]:
     return {"all": 1024 * int(said["VmRSS"].split()[0]), "own": 1024 * int(said["RssAnon"].split()[0])}
 
 
-def measure(bench: Bench, tool: str, method: str) -> dict[str, Any]:
-    """One run, with its memory looked at every hundredth of a second; files are read once before, so that they are
-    in the page cache for every tool alike."""
+def measure(bench: Bench, tool: str, method: str, *, cold: bool) -> dict[str, Any]:
+    """One run, with its memory looked at every hundredth of a second."""
     _remove(bench.out(tool, method))
     for file in bench.files:
-        subprocess.run(["cat", file], check=True, stdout=subprocess.DEVNULL)
+        _forget(file) if cold else subprocess.run(["cat", file], check=True, stdout=subprocess.DEVNULL)
     words = [sys.executable, __file__, "--work", str(bench.work), "--child", tool, method]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     peak = {"all": 0, "own": 0}
@@ -267,7 +271,15 @@ def measure(bench: Bench, tool: str, method: str) -> dict[str, Any]:
     imported, took = (json.loads(line) for line in said.splitlines() if line.startswith("{"))
     memory = {"peak": peak["all"], "peak_own": peak["own"], "beyond_import": peak["all"] - imported["imported"]["all"],
               "own_beyond_import": peak["own"] - imported["imported"]["own"]}  # fmt: skip
-    return {"tool": tool, "method": method, **took, **memory}
+    return {"tool": tool, "method": method, "cold": cold, **took, **memory}
+
+
+def _forget(file: Path) -> None:
+    """Have the system drop what it holds of a file in memory."""
+    handle = os.open(file, os.O_RDONLY)
+    os.fsync(handle)
+    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(handle)
 
 
 def _remove(path: Path) -> None:
@@ -296,17 +308,16 @@ def run_all(bench: Bench, methods: list[str], repeats: int) -> tuple[list[dict[s
     """Every run that is not there yet; the plain loop takes long and runs once."""
     journal = bench.work / "merge_runs.jsonl"
     runs = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
-    done = {(run["tool"], run["method"], run["repeat"]) for run in runs}
+    done = {(run["tool"], run["method"], run["cold"], run["repeat"]) for run in runs}
     agreed: dict[str, float] = {run["method"]: run["apart"] for run in runs if "apart" in run}
     for repeat in range(repeats):
-        for tool, method in pairs(methods):
-            if (tool, method, repeat) in done or (tool == "plain" and repeat):
+        for tool, method, cold in pairs(methods):
+            if (tool, method, cold, repeat) in done or (tool == "plain" and repeat):
                 continue
             load = os.getloadavg()[0]
-            run = {"repeat": repeat, "load": round(load, 2), **measure(bench, tool, method)}
-            print(
-                f"{tool:<10} {method:<7} {run['seconds']:7.1f} s, {run['cpu']:7.1f} s of CPU, {_mb(run['peak']):>6} MB"
-            )
+            run = {"repeat": repeat, "load": round(load, 2), **measure(bench, tool, method, cold=cold)}
+            what = f"{tool:<10} {_row(method, cold=cold):<12}"
+            print(f"{what} {run['seconds']:7.1f} s, {run['cpu']:7.1f} s of CPU, {_mb(run['peak']):>6} MB", flush=True)
             if tool not in ("taskspace", COPY) and (apart := agreement(bench, method)) is not None:
                 run["apart"] = agreed[method] = apart
             with journal.open("a") as file:
@@ -341,12 +352,16 @@ def tsv_steps(bench: Bench) -> dict[str, dict[str, float]]:
     return {f"{name} {list(delta.shape)}": found}
 
 
+def _row(method: str, *, cold: bool) -> str:
+    return f"{method} cold" if cold else method
+
+
 def _mb(count: float) -> int:
     return round(count / 1e6)
 
 
 def summary(runs: list[dict[str, Any]], tool: str, method: str) -> dict[str, float]:
-    mine = [run for run in runs if (run["tool"], run["method"]) == (tool, method)]
+    mine = [run for run in runs if (run["tool"], _row(run["method"], cold=run["cold"])) == (tool, method)]
     found: dict[str, float] = {"runs": len(mine)}
     for key in ("seconds", "cpu"):
         values = [run[key] for run in mine]
@@ -359,11 +374,11 @@ def summary(runs: list[dict[str, Any]], tool: str, method: str) -> dict[str, flo
 
 def ratios(table: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
     """Ours over the other's, and over the copy; below 1 is better."""
-    floor = table["files"][COPY]
     found: dict[str, dict[str, float]] = {}
     for method, tools in table.items():
-        if method == "files" or "taskspace" not in tools:
+        if "taskspace" not in tools:
             continue
+        floor = table["files cold" if method.endswith("cold") else "files"][COPY]
         mine, other = tools["taskspace"], tools.get("mergekit") or tools.get("plain")
         found[method] = {"seconds_over_copy": round(mine["seconds"] / floor["seconds"], 2)}
         if other:
@@ -373,11 +388,13 @@ def ratios(table: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str,
 
 
 def show(table: dict[str, dict[str, dict[str, float]]], said: dict[str, dict[str, float]]) -> None:
-    print(f"\n{'method':<8} {'tool':<10} {'wall s':>8} {'CPU s':>8} {'peak MB':>8} {'own MB':>8} {'beyond import':>14}")
+    print(
+        f"\n{'method':<12} {'tool':<10} {'wall s':>8} {'CPU s':>8} {'peak MB':>8} {'own MB':>8} {'beyond import':>14}"
+    )
     for method, tools in table.items():
         for tool, row in tools.items():
             print(
-                f"{method:<8} {tool:<10} {row['seconds']:>8.1f} {row['cpu']:>8.1f} {row['peak_mb']:>8}"
+                f"{method:<12} {tool:<10} {row['seconds']:>8.1f} {row['cpu']:>8.1f} {row['peak_mb']:>8}"
                 f" {row['peak_own_mb']:>8} {row['beyond_import_mb']:>14}"
             )
     for method, row in said.items():
@@ -399,13 +416,15 @@ def main() -> None:
     make(bench, args.seed)
     runs, agreed = run_all(bench, args.methods, args.repeats)
     table: dict[str, dict[str, dict[str, float]]] = {}
-    for tool, method in dict.fromkeys((run["tool"], run["method"]) for run in runs):
+    for tool, method in dict.fromkeys((run["tool"], _row(run["method"], cold=run["cold"])) for run in runs):
         table.setdefault(method, {})[tool] = summary(runs, tool, method)
     said = ratios(table)
     show(table, said)
+    sys.argv = ["FOLDER" if word == str(args.work) else word for word in sys.argv]  # where it lay tells nobody anything
     write("merge", {
         "models": MODELS, "bytes_of_a_model": bench.model("base").stat().st_size, "density": DENSITY,
-        "page_cache": "warm: all five files are read before every run", "disk": "every tool waits for fsync",
+        "page_cache": "warm: all five files are read before every run; cold: dropped from it before",
+        "disk": "every tool waits for fsync",
         "mergekit_options": OPTIONS, "peak": "sampled every 10 ms; peak_own leaves out pages of mapped files",
         "apart": {"what": "length of the difference over that of the change of the base", **agreed},
         **({"tsv_steps_cpu_seconds": tsv_steps(bench)} if "tsv" in args.methods else {}),

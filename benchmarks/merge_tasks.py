@@ -27,6 +27,7 @@ from _common import DATA, RESULTS, write
 from taskspace import Task
 from taskspace.merging import TaskVector, merge
 from taskspace.merging.checkpoint import whole
+from taskspace.merging.window import Window
 from taskspace.surrogates import load_surrogate
 from taskspace.tuning.fine_tuning import FineTuned, FineTuning, fine_tune
 
@@ -38,7 +39,7 @@ SCALES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.3)
 METHODS = {
     "sum": {}, "mean": {}, "norm weights": {}, "magnitude": {"density": 0.2}, "ties": {"density": 0.2},
     "dare": {"density": 0.2}, "dare_ties": {"density": 0.2}, "tsv": {}, "iso": {},
-    "lore": {"mu": 0.01, "iterations": 20},
+    "lore": {"mu": 0.01, "iterations": 5},
 }  # fmt: skip
 CODECS = ("int8", "int4", "int2")
 FIELDS = ("seed", "model", "scale", "task", "accuracy")
@@ -101,6 +102,12 @@ def arrays(weights) -> dict[str, np.ndarray]:
     return {name: whole(weights, name) for name in weights.layout}
 
 
+def tensor(vector: TaskVector, name: str) -> np.ndarray:
+    """One tensor of what was merged, computed once for all scales."""
+    spec = vector.layout[name]
+    return vector.carrier.block(Window(name, 0, spec.size)).reshape(spec.shape)
+
+
 def merged(name: str, vectors: list[TaskVector]) -> TaskVector:
     if name == "norm weights":
         return merge(vectors, "sum", "norm")
@@ -110,7 +117,7 @@ def merged(name: str, vectors: list[TaskVector]) -> TaskVector:
 def scaled(bench: Bench, name: str, seed: int) -> tuple[float, dict[str, float]]:
     """The best scale on validation rows, and the test accuracies there."""
     vector = merged(name, [bench.vector(task, seed) for task in TASKS])
-    held = TaskVector.from_arrays(arrays(vector.apply({n: np.zeros_like(v) for n, v in bench.base.items()})))
+    held = TaskVector.from_arrays({name: tensor(vector, name) for name in vector.layout})
     found = {scale: np.mean(list(bench.all_tasks(held, seed, 1, scale).values())) for scale in SCALES}
     best = max(found, key=found.__getitem__)
     return best, bench.all_tasks(held, seed, 2, best)

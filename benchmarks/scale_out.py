@@ -172,7 +172,7 @@ def models(work: Path) -> dict:
 
 
 def writer(work: Path) -> dict:
-    """One row after the other as the driver commits them; and what the driver reads when a run begins."""
+    """One row after the other as the driver commits them."""
     space = space_of(work)
     blocks, path = (("response", 8256),), work / "writer.db"
     about = {"input_rows": 500, "classes": 3, "label_kind": "classes", "coverage": 1.0, "model_calls": 500}
@@ -185,15 +185,11 @@ def writer(work: Path) -> dict:
             assert desk.judge(source, Card(name, "model", f"c{number}")) is None
             desk.keep(source, TaskEmbedding(name, "model", space.identity, vector, blocks, f"c{number}", about))
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-        began = time.process_time()
-        Desk(space.identity, atlas)
-        opening = time.process_time() - began
     size = path.stat().st_size
     path.unlink()
     return {
         "rows": WRITTEN, "cpu_ms_per_row": round(1000 * cpu / WRITTEN, 3), "wall_ms_per_row": round(
             1000 * wall / WRITTEN, 3), "bytes_per_row": round(size / WRITTEN),
-        "begin_cpu_us_per_row": round(1e6 * opening / WRITTEN, 1),
     }  # fmt: skip
 
 

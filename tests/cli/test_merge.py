@@ -227,3 +227,55 @@ def test_adapters_of_unequal_rank_and_targets(taskspace, tuned, tmp_path):
     for name, values in base.items():
         wanted = state["one"][name] + state["two"][name] - values
         torch.testing.assert_close(torch.as_tensor(found[name]), wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_weights_learned_on_rows(taskspace, tuned, tmp_path):
+    """Of a model that was moved towards the labels and one that was moved away, the first is taken."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    from taskspace import Task
+    from taskspace.merging.checkpoint import Checkpoint, whole
+    from taskspace.merging.fitting import rows_objective
+
+    texts, labels = ["good weather", "bad weather", "fine food", "awful food"] * 2, ["positive", "negative"] * 4
+    rows = "".join(json.dumps({"text": t, "label": y}) + "\n" for t, y in zip(texts, labels, strict=True))
+    (tmp_path / "rows.jsonl").write_text(rows)
+    (tmp_path / "bare.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    model = AutoModelForSequenceClassification.from_pretrained(tuned)
+    batch = AutoTokenizer.from_pretrained(tuned)(texts, padding=True, return_tensors="pt")
+    model(**batch, labels=torch.tensor([1, 0] * 4)).loss.backward()
+    slope = model.classifier.weight.grad
+    for name, step in (("better", -1.0), ("worse", 1.0)):
+        moved = AutoModelForSequenceClassification.from_pretrained(tuned)
+        with torch.no_grad():
+            moved.classifier.weight.add_(step * slope / slope.norm())
+        moved.save_pretrained(name)
+
+    words = ("merge", "better", "worse", "--base", tuned, "--fit", "rows.jsonl", "--set", "steps=30", "--json", "-o")
+    said = taskspace(*words, "m")
+    assert not said.code, said.err
+    told = said.document["recipe"]
+    assert told["weights"][0] > 0.2
+    assert told["weights"][1] < -0.2
+    loss = rows_objective(tuned, Task.from_file("rows.jsonl"))
+    held = {name: Checkpoint(name) for name in (str(tuned), "m")}
+    before, after = (
+        float(loss({n: torch.as_tensor(whole(each, n)) for n in each.layout}).detach()) for each in held.values()
+    )
+    assert after < before
+
+    said = taskspace(
+        *words[:6], "bare.jsonl", "--unlabelled", "--set", "steps=3", "--set", "pieces=share", "--json", "-o", "n"
+    )
+    assert not said.code, said.err
+    assert len(said.document["recipe"]["weights"]) == 2
+    for wrong, hint in (
+        (("--method", "ties"), "learned for a sum"),
+        (("--set", "step=3"), "did you mean 'steps'?"),
+        (("--set", "steps=many"), "steps of learning weights is 'many'"),
+        (("--set", "pieces=tensor"), "task or share"),
+    ):
+        said = taskspace(*words[:7], *wrong, "-o", "x")
+        assert said.code == 2
+        assert hint in said.sentence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import warnings
 
 import numpy as np
@@ -199,6 +200,7 @@ def test_damaged_files(folder, memory):
 
 
 def test_peft_is_asked_for(folder, memory, monkeypatch):
-    monkeypatch.setattr(module, "installed", lambda _: False)
-    with pytest.raises(MissingExtra, match="needs peft, which is not installed; pip install peft"):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    monkeypatch.setattr("taskspace._extras.find_spec", lambda _: None)
+    with pytest.raises(MissingExtra, match=r"needs peft, which is not installed; pip install 'taskspace\[peft\]'"):
         from_hub(folder, store=memory)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from taskspace.errors import WeightsError
+from taskspace.errors import SettingError, WeightsError
 from taskspace.merging import TaskVector
 from taskspace.merging.checkpoint import Checkpoint, whole
 
@@ -122,6 +122,13 @@ def test_what_is_ignored_stays_the_bases(base):
     added = difference.apply(base)
     np.testing.assert_array_equal(whole(added, "b.bias"), base["b.bias"])
     np.testing.assert_allclose(whole(added, "a.weight"), base["a.weight"] + 1, atol=1e-6)
+
+
+def test_without_a_base_nothing_can_be_left_to_it(base, one_sentence):
+    with pytest.raises(SettingError, match=r"'b\.\*' is to be left to the base, and none was given") as caught:
+        TaskVector.diff(base, None, ignore=["b.*"])
+    assert one_sentence(caught.value)
+    assert set(TaskVector.diff(base, None, ignore=[]).layout) == set(base)
 
 
 def test_nan_is_told_with_its_tensor(base, tmp_path, one_sentence):

@@ -37,7 +37,17 @@ def merge(
     ] = None,
     scale: Annotated[float | None, typer.Option(help="How much of the merged difference is added (default: 1)")] = None,
     option: Annotated[
-        list[str] | None, typer.Option("--set", help="An option of the method: density=0.2, seed=1.  May be repeated.")
+        list[str] | None,
+        typer.Option("--set", help="An option of the method, or of --fit: density=0.2, steps=50.  May be repeated."),
+    ] = None,
+    rows: Annotated[
+        list[Path] | None, typer.Option("--fit", help="Learn the weights on this file of rows.  May be repeated.")
+    ] = None,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Learn from the texts of --fit alone: by how sure the model is.")
+    ] = False,
+    head: Annotated[
+        str | None, typer.Option(help="The model folder whose head answers the rows of --fit (default: the base's)")
     ] = None,
     ignore: Annotated[
         list[str] | None, typer.Option(help="Tensors to leave as the base has them: 'classifier.*'.  May be repeated.")
@@ -61,6 +71,10 @@ def merge(
         raise SettingError("nothing says where to write; give --out, or --dry-run to see what it would take")
     if out is not None and out.exists():
         raise SettingError(f"{out} is there already; choose another name, or remove it first")
+    if rows:
+        from taskspace.merging.fitting import learned
+
+        asked = learned(asked, rows, head=head, labelled=not unlabelled)
     merged = asked.merged()
     if dry_run:
         _tell(_estimated(asked, merged), asked, as_json=as_json)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from taskspace._extras import installed, require
-from taskspace.errors import LabelerError, MissingExtra, SettingError
+from taskspace.errors import LabelerError, SettingError
 from taskspace.labelers._weights import find
 from taskspace.surrogates._locate import Located
 from taskspace.surrogates._modules import gist
@@ -99,7 +99,7 @@ class Adapted:
 
         Raises :class:`LabelerError` unless every weight of the adapter finds its place, and every place its weight.
         """
-        peft = require("peft", extra="embed", why=f"adapter {self.name!r}")
+        peft = require("peft", extra="peft", why=f"adapter {self.name!r}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what does not fit it tells by warnings; it is looked at below
             try:
@@ -153,7 +153,7 @@ def _adapted(name: str, folder: Path, revision: str, what: str) -> Adapted:
     if not (folder / WEIGHTS).is_file():
         raise LabelerError(f"adapter {name} has no {WEIGHTS}; save it again as safetensors")
     if not installed("peft"):
-        raise MissingExtra(f"adapter {name!r} needs peft, which is not installed; pip install peft")
+        require("peft", extra="peft", why=f"adapter {name!r}")  # raises; where it is there, it is imported later
     try:
         under = find(base, revision=said.get("revision"), what=f"base of adapter {name}")
     except SettingError as error:

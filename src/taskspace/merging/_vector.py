@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taskspace.errors import WeightsError
+from taskspace.errors import SettingError, WeightsError
 from taskspace.merging._agreement import shared_layout
 from taskspace.merging.base import Base
 from taskspace.merging.carriers import Arrays, Carrier, Difference, combine
@@ -56,12 +56,15 @@ class TaskVector:
         """Fine-tuned minus base, tensor by tensor; nothing is read yet but headers, buffers and samples.
 
         ``ignore`` holds shell patterns (``classifier.*``) of tensors that are left out: there the vector is zero and
-        the base's own stand.  Without a base the vector is the model itself, as methods that need none take it.
+        the base's own stand.  Without a base the vector is the model itself, as methods that need none take it, and
+        nothing can be left to the base.
 
         Raises :class:`WeightsError` for missing or extra names, other shapes, buffers that differ, and files that
-        are not whole.
+        are not whole, and :class:`SettingError` for ``ignore`` without a base.
         """
         tuned = opened(finetuned)
+        if base is None and ignore:
+            raise SettingError(f"{ignore[0]!r} is to be left to the base, and none was given; give the base too")
         if base is None:
             return cls(Difference(tuned, None, floating(tuned.layout)), {name or tuned.name: 1.0})
         under = opened(base)

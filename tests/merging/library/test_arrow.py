@@ -157,6 +157,7 @@ def test_what_cannot_be_is_told(vectors, tmp_path, monkeypatch):
     for odd in (words, dense):
         with pytest.raises(WeightsError, match="is not changed by factors of a linear layer alone"):
             arrow([odd], top_k=1)
-    monkeypatch.setattr(module, "installed", lambda _: False)
-    with pytest.raises(MissingExtra, match="pip install peft"):
+    monkeypatch.setitem(sys.modules, "peft.tuners.lora", None)
+    monkeypatch.setattr("taskspace._extras.find_spec", lambda _: None)
+    with pytest.raises(MissingExtra, match=r"needs peft, which is not installed; pip install 'taskspace\[peft\]'"):
         arrow(vectors).route(llama())

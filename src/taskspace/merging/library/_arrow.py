@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taskspace._extras import installed, require
-from taskspace.errors import MissingExtra, SettingError, WeightsError
+from taskspace._extras import require
+from taskspace.errors import SettingError, WeightsError
 from taskspace.merging._vector import joined_base
 from taskspace.merging.carriers.combined import factors
 from taskspace.merging.carriers.factors import concatenated
@@ -54,9 +54,7 @@ class Router:
 
         Raises :class:`WeightsError` for adapters of other ranks or modules.
         """
-        if not installed("peft"):
-            raise MissingExtra("routing by Arrow needs peft, which is not installed; pip install peft")
-        lora = require("peft.tuners.lora", extra="embed", why="routing by Arrow")
+        lora = require("peft.tuners.lora", extra="peft", why="routing by Arrow")
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder) / f"{place}" for place in range(len(self.vectors))]
             written = [vector.to_peft(path, rank=rank) for vector, path in zip(self.vectors, paths, strict=True)]

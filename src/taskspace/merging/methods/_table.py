@@ -49,7 +49,7 @@ def method_named(name: str, **options: Any) -> Method:
         if option not in known:
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
             raise SettingError(f"{name} has no option {option!r}{did_you_mean(option, known)}; {takes}")
-        _require_kind(name, option, value, known[option])
+        require_kind(name, option, value, known[option])
     return made(**options)
 
 
@@ -62,7 +62,7 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
 """What a field's annotation takes, and how that is asked for."""
 
 
-def _require_kind(name: str, option: str, value: object, annotation: str) -> None:
+def require_kind(name: str, option: str, value: object, annotation: str) -> None:
     """Recipes and command lines may bring words where numbers belong."""
     kind, wanted = _KINDS.get(annotation, (object, ""))
     if not isinstance(value, kind) or (isinstance(value, bool) and annotation != "bool" and wanted):
