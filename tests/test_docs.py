@@ -1,4 +1,4 @@
-"""The examples of README, recipes and merging run as they stand: a page from top to bottom, in one folder.
+"""The examples of README, recipes, merging and adapters run as they stand: a page from top to bottom, in one folder.
 
 A ``python`` block is run, or saved where its first line names a file (``# my_model.py``), as ``toml`` and ``yaml``
 blocks are.
@@ -35,6 +35,7 @@ NEEDS = {
     "docs/recipes.md": ["pandas", "sklearn", "skops"],
     "docs/errors.md": [],
     "docs/merging.md": ["peft", "scipy", "yaml"],
+    "docs/adapters.md": ["peft", "sklearn"],
 }
 
 
@@ -92,29 +93,56 @@ def prepare_readme(folder):
 
 def prepare_merging(folder):
     """A base, three models tuned from it, and two adapters on it."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForSequenceClassification, logging
-
     tasks = {task.name: task for task in sample_tasks()}
     write_rows(tasks["product_reviews"], folder / "reviews.jsonl")
     (folder / "my-checkpoint").rename(folder / "base")
-    logging.disable_progress_bar()
     for seed, name in enumerate(("reviews", "topics", "other")):
-        shutil.copytree(folder / "base", folder / name)
-        model = AutoModelForSequenceClassification.from_pretrained(folder / "base")
-        drawn = torch.Generator().manual_seed(seed)
-        for parameter in model.parameters():
-            parameter.data.add_(0.02 * torch.randn(parameter.shape, generator=drawn))
-        model.save_pretrained(folder / name)
+        save_tuned(folder / "base", folder / name, seed)
     for name, rank, targets in (("one", 4, ["query"]), ("two", 3, ["query", "value"])):
-        model = AutoModelForSequenceClassification.from_pretrained(folder / "base")
-        adapted = get_peft_model(model, LoraConfig(r=rank, target_modules=targets, init_lora_weights=False))
-        adapted.save_pretrained(folder / f"adapter-{name}")
+        save_adapter(folder / "base", folder / f"adapter-{name}", r=rank, target_modules=targets)
+
+
+def prepare_adapters(folder):
+    """A base, a model tuned from it, adapters of one rank with heads, and rows of a task."""
+    tasks = {task.name: task for task in sample_tasks()}
+    write_rows(tasks["product_reviews"], folder / "reviews.jsonl")
+    (folder / "my-checkpoint").rename(folder / "MiniLM")
+    save_tuned(folder / "MiniLM", folder / "imdb-checkpoint", 0)
+    for name in ("sst2", "imdb", "trec", "subj"):
+        save_adapter(Path("MiniLM"), folder / f"{name}-adapter", r=4, target_modules=["query"], task_type="SEQ_CLS")
+
+
+def loaded(base):
+    from transformers import AutoModelForSequenceClassification, logging
+
+    logging.disable_progress_bar()
+    model = AutoModelForSequenceClassification.from_pretrained(base)
     logging.enable_progress_bar()
+    return model
 
 
-PREPARED = {"README.md": prepare_readme, "docs/merging.md": prepare_merging}
+def save_tuned(base, folder, seed):
+    """Every weight moved a little."""
+    import torch
+
+    shutil.copytree(base, folder)
+    model, drawn = loaded(base), torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        parameter.data.add_(0.02 * torch.randn(parameter.shape, generator=drawn))
+    model.save_pretrained(folder)
+
+
+def save_adapter(base, folder, **config):
+    from peft import LoraConfig, get_peft_model
+
+    get_peft_model(loaded(base), LoraConfig(init_lora_weights=False, **config)).save_pretrained(folder)
+
+
+PREPARED = {
+    "README.md": prepare_readme,
+    "docs/merging.md": prepare_merging,
+    "docs/adapters.md": prepare_adapters,
+}
 
 
 def bring_answers(folder):

@@ -17,6 +17,7 @@ import pytest
 
 from taskspace.atlas import Atlas
 from taskspace.errors import AtlasError, SettingError, TaskspaceWarning
+from taskspace.merging import TaskVector
 
 # The client hands files to httpx2 in a way that httpx2 would rather see go.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -73,6 +74,27 @@ def test_without_the_pool(full, push, pull, fresh, opened, space_id):
     assert atlas.near("b", space=space_id())[0].name
     with pytest.raises(AtlasError, match="the pool of that space is not in"):
         atlas.open_space(space_id())
+
+
+@pytest.mark.parametrize("with_pool", [False, True])
+def test_a_space_of_weights_comes_back_alone(opened, push, pull, online, contents, tmp_path, with_pool):
+    """It reads no texts, so it has no pool to bring."""
+    rng = np.random.default_rng(0)
+    base, *tuned = ({"w": rng.standard_normal((5, 4)).astype(np.float32)} for _ in range(4))
+    atlas = opened(tmp_path / "weights.db")
+    atlas.add(*(TaskVector.diff(one, base).embed(name, dims=64) for name, one in zip("abc", tuned, strict=True)))
+    push(atlas, with_pool=with_pool)
+    assert "none: weights are compared" in online.repos["ann/map"].files()["README.md"].data.decode()
+    (tmp_path / "other").mkdir()
+    back = opened(tmp_path / "other" / "weights.db")  # its name stands in the card
+    told = pull("ann/map", back)
+    assert (told.spaces, told.added, told.pools) == (1, 3, 0)
+    assert contents(back) == contents(atlas)
+    assert [space.to_dict() for space in back.spaces()] == [space.to_dict() for space in atlas.spaces()]
+    assert [(hit.name, hit.score) for hit in back.near("a")] == [(hit.name, hit.score) for hit in atlas.near("a")]
+    assert not push(back, with_pool=with_pool).changed
+    back.add((2 * TaskVector.diff(tuned[0], base)).embed("d", dims=64))  # meets them in their space
+    assert back.near("d")[0].name == "a"
 
 
 def test_what_is_lacking_is_added_and_what_is_here_stays(

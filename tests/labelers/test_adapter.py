@@ -12,7 +12,6 @@ import pytest
 
 from taskspace.errors import LabelerError, MissingExtra
 from taskspace.labelers import AnswerStore, from_hub, load_labeler
-from taskspace.labelers import _adapter as module
 from taskspace.task import Inputs
 
 torch = pytest.importorskip("torch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,14 +12,15 @@ from taskspace.merging import TaskVector, merge
 from taskspace.merging.checkpoint import opened
 from taskspace.merging.estimate import estimate
 from taskspace.merging.methods.cuts import Cuts
+from taskspace.merging.methods.tall import Tall
 from taskspace.merging.result import layout_of
 
 SHAPES = {"bias": (64,), "small": (64, 64), "large": (1200, 1000)}
 
 
-def arrays(seed):
+def arrays(seed, shapes=SHAPES):
     rng = np.random.default_rng(seed)
-    return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
+    return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
 
 
 @pytest.fixture
@@ -58,6 +60,43 @@ def test_no_pass_over_the_whole_model_is_made_for_it(base, monkeypatch, method, 
     estimated(merged, base)
     assert groups
     assert all(len(group) == 1 for group in groups)
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """Multiplications so far in products of rows and in decompositions; the clock of estimates goes by them."""
+    done = []
+    eigh, rows = np.linalg.eigh, Tall.rows
+
+    def decomposed(square):
+        done.append(8 * len(square) ** 3)
+        return eigh(square)
+
+    def taken(tall, panel):
+        parts = rows(tall, panel)
+        done.append(sum(part.size * part.shape[1] for part in parts))
+        return parts
+
+    monkeypatch.setattr(np.linalg, "eigh", decomposed)
+    monkeypatch.setattr(Tall, "rows", taken)
+    monkeypatch.setattr("taskspace.merging.estimate.time", SimpleNamespace(perf_counter=lambda: sum(done)))
+    return done
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+@pytest.mark.parametrize("method", ["tsv", "iso"])
+def test_decompositions_are_counted_with_products(method, scale, work):
+    """A layered model: squares, matrices of four, turned ones, and an embedding of many rows."""
+    layer = {"query": (48, 48), "key": (48, 48), "up": (192, 48), "down": (48, 192), "bias": (192,)}
+    shapes = {f"{n}.{name}": shape for n in range(4) for name, shape in layer.items()} | {"words": (2500, 48)}
+    under = arrays(0, shapes)
+    merged = merge([TaskVector.diff(arrays(s, shapes), under) for s in (1, 2, 3)], method, scale=scale)
+    said = estimated(merged, under)
+    tried = sum(work)
+    merged.apply(under)
+    took = sum(work) - tried
+    assert took / 2 < said.seconds < took * 2
+    assert tried < took / 10
 
 
 def test_a_trace_that_somebody_else_takes_goes_on(base):

@@ -24,10 +24,13 @@ def merge(
 ) -> TaskVector:
     """``scale`` times the merged vector; nothing is computed before it is applied, saved or measured.
 
-    ``weights`` is one number each, or a rule: ``equal`` (1 each) or ``norm`` (MetaGPT).  In ``sum``, ``magnitude``,
-    ``dare``, ``remove``, ``graft``, and for matrices in ``tsv`` and ``iso``, a common factor of the weights makes the
-    result larger; in ``mean``, ``ties``, ``dare_ties`` and ``lore`` it is lost, so [2, 1] and [10, 5] are one.
-    ``lerp`` and ``slerp`` go by ``alpha`` alone, ``ema`` by ``momentum``.
+    ``weights`` is one number each, or a rule: ``equal`` (1 each) or ``norm`` (MetaGPT).  Others find the numbers first:
+    :func:`~taskspace.merging.coefficients.weights_by_similarity` and :func:`~taskspace.merging.coefficients.lasso` by
+    a target, :func:`~taskspace.merging.fitting.fit` by rows.
+
+    In ``sum``, ``magnitude``, ``dare``, ``remove``, ``graft``, and for matrices in ``tsv`` and ``iso``, a common factor
+    of the weights makes the result larger; in ``mean``, ``ties``, ``dare_ties`` and ``lore`` it is lost, so [2, 1] and
+    [10, 5] are one.  ``lerp`` and ``slerp`` go by ``alpha`` alone, ``ema`` by ``momentum``.
 
     Raises :class:`SettingError` for an unknown method, rule or option, and :class:`WeightsError` where the vectors were
     taken from different bases or models.

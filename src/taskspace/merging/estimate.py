@@ -7,10 +7,11 @@ import tracemalloc
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from taskspace.merging.ahead import WORKERS
+from taskspace.merging.ahead import WORKERS, keep_memory
 from taskspace.merging.carriers import Carrier, Combined
 from taskspace.merging.methods import Merged
 from taskspace.merging.methods.grafting import Graft
+from taskspace.merging.methods.spectral import Iso, Tsv
 from taskspace.merging.methods.trimmed import Magnitude, Ties
 from taskspace.merging.result import Sum
 from taskspace.merging.window import STRETCH
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 _SHARE = 0.05
 """How much of all the work may be done to see how long it takes."""
+
+_DECOMPOSED = 5
+"""A decomposition of a square takes as long as so many rounds of products of squares of that side (4 to 8 with LAPACK,
+from a side of 384 on), in ``iso`` and ``tsv`` alike."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ def _tried(adding: Sum, layout: Layout) -> tuple[float, int]:
     cost = {name: _cost(carrier, spec) for name, spec in layout.items() if spec.size}
     if not cost:
         return 0.0, 0
+    keep_memory()  # its one large array, of which no page is touched, would be counted as held
     order = sorted(cost, key=cost.__getitem__)
     name = next(reversed([name for name in order if cost[name] <= _SHARE * sum(cost.values())]), order[0])
     each, fixed = _took(adding, order[0])
@@ -94,8 +100,22 @@ def _tried(adding: Sum, layout: Layout) -> tuple[float, int]:
 
 
 def _cost(carrier: Carrier, spec: Spec) -> float:
-    """Numbers, times the smaller side where singular values are taken."""
-    return spec.size * (min(spec.shape) if carrier.whole and len(spec.shape) == 2 else 1)
+    """Numbers, times the smaller side where singular values are taken, with those of its square where that is what
+    is decomposed.
+    """
+    if len(spec.shape) != 2:
+        return spec.size
+    least = min(spec.shape)
+    if _squares(carrier):
+        return least * (spec.size + _DECOMPOSED * least**2)
+    return spec.size * (least if carrier.whole else 1)
+
+
+def _squares(carrier: Carrier) -> bool:
+    """Whether Gram matrices are decomposed."""
+    if isinstance(carrier, Merged):
+        return isinstance(carrier.method, (Iso, Tsv)) or any(map(_squares, carrier.inputs.carriers))
+    return isinstance(carrier, Combined) and any(_squares(each) for _, each in carrier.terms)
 
 
 def _at_once(carrier: Carrier, size: int) -> int:

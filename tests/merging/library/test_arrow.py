@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 import numpy as np
@@ -9,7 +10,6 @@ import pytest
 
 from taskspace.errors import MissingExtra, SettingError, WeightsError
 from taskspace.merging import TaskVector
-from taskspace.merging.library import _arrow as module
 from taskspace.merging.library import arrow
 
 torch = pytest.importorskip("torch")
