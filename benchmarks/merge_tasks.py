@@ -2,10 +2,12 @@
 
 Per task and seed: accuracy of its own model, of the base (its head alone, on a body that was not tuned), of one model
 trained on all tasks, and of each merge with the task's own head.  The scale of a merge is the best of a few on
-validation rows of all tasks together; test rows are not seen for it.  Then: negation (one task's vector taken away,
-beside a control task), and what is left when vectors are stored in fewer bits.
+validation rows of all tasks together; test rows are not seen for it.  Coefficients are also learned on a few of these
+rows, with their labels (one for each task) or without (one for each tensor of each task).  Then: negation (a task's
+vector taken away from the base, beside a control task, and from the model of all tasks, beside the other five), and
+what is left when vectors are stored in fewer bits.
 
-    python benchmarks/merge_tasks.py --out FOLDER        # resumable; about half an hour on two cores
+    python benchmarks/merge_tasks.py --out FOLDER        # resumable; an hour on two cores
 
 What was tuned lies in FOLDER; the table goes to results/merge_tasks.csv, findings to .json, a figure to .png.
 """
@@ -18,6 +20,7 @@ import csv
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -27,21 +30,28 @@ from _common import DATA, RESULTS, write
 from taskspace import Task
 from taskspace.merging import TaskVector, merge
 from taskspace.merging.checkpoint import whole
+from taskspace.merging.fitting import fit, objective
 from taskspace.merging.window import Window
 from taskspace.surrogates import load_surrogate
 from taskspace.tuning.fine_tuning import FineTuned, FineTuning, fine_tune
+from taskspace.tuning.lessons import batches, lesson
 
 TASKS = ("sst2", "ag_news", "trec", "subj", "tweet_offensive", "clickbait")
 SEEDS = (0, 1, 2)
-TRAIN, VALIDATION, TEST = 1000, 150, 500
+TRAIN, VALIDATION, TEST = 1000, 150, 250
+TRIED = 80
 SETTINGS = FineTuning(epochs=3)
-SCALES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.3)
+SCALES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+FIT_ROWS, FIT_STEPS = 24, 20
 METHODS = {
-    "sum": {}, "mean": {}, "norm weights": {}, "magnitude": {"density": 0.2}, "ties": {"density": 0.2},
+    "sum": {}, "norm weights": {}, "magnitude": {"density": 0.2}, "ties": {"density": 0.2},
     "dare": {"density": 0.2}, "dare_ties": {"density": 0.2}, "tsv": {}, "iso": {},
     "lore": {"mu": 0.01, "iterations": 5},
 }  # fmt: skip
+FITS = {"fit:labels": ("task", "labels"), "fit:entropy": ("tensor", "entropy")}
 CODECS = ("int8", "int4", "int2")
+FORGET, CONTROL = "sst2", "ag_news"
+STRENGTHS = (0.5, 1.0, 2.0)
 FIELDS = ("seed", "model", "scale", "task", "accuracy")
 
 
@@ -63,7 +73,7 @@ class Bench:
             both = Task.from_file(DATA / "tasks" / name, split="train", name=name, limit=TRAIN + VALIDATION, seed=0)
             order = np.random.default_rng(0).permutation(len(both))
             test = Task.from_file(DATA / "tasks" / name, split="test", name=name, limit=TEST, seed=0)
-            found[name] = both.take(order[:TRAIN]), both.take(order[TRAIN:]), test
+            found[name] = both.take(order[:TRAIN]), both.take(order[TRAIN:][:TRIED]), test
         return found
 
     @cached_property
@@ -103,9 +113,13 @@ def arrays(weights) -> dict[str, np.ndarray]:
 
 
 def tensor(vector: TaskVector, name: str) -> np.ndarray:
-    """One tensor of what was merged, computed once for all scales."""
     spec = vector.layout[name]
     return vector.carrier.block(Window(name, 0, spec.size)).reshape(spec.shape)
+
+
+def arrays_of(vector: TaskVector) -> dict[str, np.ndarray]:
+    """What was merged, computed once for all scales and free of its base."""
+    return {name: tensor(vector, name) for name in vector.layout}
 
 
 def merged(name: str, vectors: list[TaskVector]) -> TaskVector:
@@ -117,16 +131,40 @@ def merged(name: str, vectors: list[TaskVector]) -> TaskVector:
 def scaled(bench: Bench, name: str, seed: int) -> tuple[float, dict[str, float]]:
     """The best scale on validation rows, and the test accuracies there."""
     vector = merged(name, [bench.vector(task, seed) for task in TASKS])
-    held = TaskVector.from_arrays({name: tensor(vector, name) for name in vector.layout})
+    held = TaskVector.from_arrays(arrays_of(vector))
     found = {scale: np.mean(list(bench.all_tasks(held, seed, 1, scale).values())) for scale in SCALES}
     best = max(found, key=found.__getitem__)
     return best, bench.all_tasks(held, seed, 2, best)
 
 
-def multitask(bench: Bench, seed: int) -> dict[str, float]:
-    """One body and a head each, trained on batches of all tasks in turn, with the steps of all single models."""
-    from taskspace.tuning.lessons import batches, lesson
+class Headed(torch.nn.Module):
+    """A body and a head, as :func:`objective` asks for them."""
 
+    base_model_prefix = "body"
+
+    def __init__(self, surrogate, head: dict[str, np.ndarray]) -> None:
+        super().__init__()
+        self.surrogate, self.body = surrogate, copy.deepcopy(surrogate.module)
+        self.weight, self.bias = (torch.from_numpy(head[f"head.{name}"]) for name in ("weight", "bias"))
+
+    def forward(self, **batch) -> SimpleNamespace:
+        return SimpleNamespace(logits=self.surrogate.pooled(batch, self.body) @ self.weight.T + self.bias)
+
+
+def fitted(bench: Bench, name: str, seed: int) -> dict[str, float]:
+    """Coefficients learned on the first validation rows of every task, with the task's own head."""
+    pieces, kind = FITS[name]
+    losses = []
+    for task in TASKS:
+        rows = bench.rows[task][1].take(range(FIT_ROWS))
+        tensors, wanted = next(batches(bench.surrogate, lesson(rows), epochs=1, size=FIT_ROWS, seed=seed))
+        losses.append(objective(Headed(bench.surrogate, bench.head(task, seed)), [{**tensors, "labels": wanted}], kind))
+    vectors = [bench.vector(task, seed) for task in TASKS]
+    return bench.all_tasks(fit(vectors, bench.base, losses, pieces=pieces, steps=FIT_STEPS).vector, seed, 2)
+
+
+def multitask(bench: Bench, seed: int) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
+    """One body and a head each, trained on batches of all tasks in turn, with the steps of all single models."""
     path = bench.out / f"multitask-{seed}.safetensors"
     if not path.exists():
         torch.manual_seed(seed)
@@ -164,14 +202,23 @@ def multitask(bench: Bench, seed: int) -> dict[str, float]:
     state = load_file(path)
     body = {name: values for name, values in state.items() if "/head." not in name}
     heads = {t: {n.removeprefix(f"{t}/"): v for n, v in state.items() if n.startswith(f"{t}/")} for t in TASKS}
-    return {task: bench.accuracy(body, heads[task], bench.rows[task][2]) for task in TASKS}
+    return body, heads
 
 
-def negated(bench: Bench, seed: int, forget: str, control: str, scale: float) -> dict[str, float]:
-    """The sum of two tasks less ``scale`` of one: the forgotten task and the control, each with its own head."""
-    left = bench.vector(forget, seed) + bench.vector(control, seed) - scale * bench.vector(forget, seed)
-    body = arrays(left.apply(bench.base))
-    return {t: bench.accuracy(body, bench.head(t, seed), bench.rows[t][2]) for t in (forget, control)}
+def with_own_heads(
+    bench: Bench, body: dict[str, np.ndarray], heads: dict[str, dict[str, np.ndarray]]
+) -> dict[str, float]:
+    return {task: bench.accuracy(body, head, bench.rows[task][2]) for task, head in heads.items()}
+
+
+def negated(bench: Bench, start: str, scale: float, seed: int) -> dict[str, float]:
+    """``scale`` of one task's vector taken from the base or from the model of all tasks."""
+    if start == "multitask":
+        body, heads = multitask(bench, seed)
+    else:
+        body, heads = bench.base, {task: bench.head(task, seed) for task in (FORGET, CONTROL)}
+    left = TaskVector.from_arrays(arrays_of(-scale * bench.vector(FORGET, seed)))
+    return with_own_heads(bench, arrays(left.apply(body)), heads)
 
 
 def stored(bench: Bench, seed: int, codec: str) -> dict[str, float]:
@@ -194,12 +241,14 @@ def measure(bench: Bench, seed: int, model: str) -> tuple[float, dict[str, float
     if model == "base":
         return 0.0, bench.all_tasks(None, seed, 2)
     if model == "multitask":
-        return 1.0, multitask(bench, seed)
+        return 1.0, with_own_heads(bench, *multitask(bench, seed))
+    if model in FITS:
+        return 1.0, fitted(bench, model, seed)
     if model.startswith("stored:"):
         return 1.0, stored(bench, seed, model.removeprefix("stored:"))
-    if model.startswith("negated:"):
-        scale = float(model.removeprefix("negated:"))
-        return scale, negated(bench, seed, "sst2", "ag_news", scale)
+    if ":less:" in model:
+        start, _, scale = model.split(":")
+        return float(scale), negated(bench, start, float(scale), seed)
     return scaled(bench, model, seed)
 
 
@@ -208,10 +257,9 @@ MODELS = (
     "base",
     "multitask",
     *METHODS,
-    *(f"stored:{c}" for c in CODECS),
-    "negated:0",
-    "negated:1",
-    "negated:2",
+    *FITS,
+    *(f"stored:{codec}" for codec in CODECS),
+    *(f"{start}:less:{strength}" for start in ("base", "multitask") for strength in STRENGTHS),
 )
 
 
@@ -256,13 +304,14 @@ def report(rows: list[dict]) -> None:
     settings = {
         "tasks": TASKS,
         "train": TRAIN,
-        "validation": VALIDATION,
+        "validation": TRIED,
         "test": TEST,
         "scales": SCALES,
         "methods": METHODS,
+        "fit": {"rows": FIT_ROWS, "steps": FIT_STEPS},
     }
     write("merge_tasks", {"settings": settings, "accuracy": told})
-    figure({model: values for model, values in means.items() if not model.startswith("negated")})
+    figure({model: values for model, values in means.items() if ":less:" not in model})
 
 
 def figure(means: dict[str, list[float]]) -> None:

@@ -70,6 +70,26 @@ def test_what_is_there_is_kept(weights_atlas, taskspace):
     assert said.document["space"]["learner"] == "weights"
 
 
+def test_what_changed_in_one_row_is_embedded_again(weights_atlas, taskspace):
+    """Whole tensors are looked at: a sample of the first and last bytes would not see it."""
+    large = {"w": np.zeros((400, 30), np.float32)}
+    save_file(large, "large.safetensors")
+    for status, row in (("embedded", 0), ("kept", 0), ("replaced", 133)):
+        tuned = large["w"] + 1
+        tuned[row, 11] = 5
+        save_file({"w": tuned}, "tuned.safetensors")
+        said = taskspace("embed", "weights:tuned.safetensors", "--base", "large.safetensors", "--json")
+        assert [outcome["status"] for outcome in said.document["outcomes"]] == [status]
+
+
+def test_a_saved_vector_takes_no_other_base(weights_atlas, taskspace):
+    TaskVector.diff("m0.safetensors", "base.safetensors").save("kept.safetensors")
+    for words in (["--base", "base.safetensors"], ["--ignore", "classifier.*"]):
+        said = taskspace("embed", "weights:kept.safetensors", *words)
+        assert said.code == 2
+        assert "kept.safetensors is a saved vector and knows its base; leave --base and --ignore out" in said.err
+
+
 def test_a_saved_vector_brings_its_base(weights_atlas, taskspace):
     vectors = [TaskVector.diff(f"m{i}.safetensors", "base.safetensors") for i in (0, 1)]
     (vectors[0] - vectors[1]).save("less.safetensors")
@@ -102,6 +122,10 @@ def test_adapters_of_bases_that_are_known_by_name_only(models, taskspace):
         (["weights:", "--base", "base.safetensors"], "'weights:' names no file; say weights:PATH"),
         (["weights:lora0", "weights:lora1", "--name", "x"], "--name x fits one thing, and 2 were given"),
         (["weights:m0.safetensors", "--base", "lora0"], "holds neither model.safetensors nor"),
+        (["weights:lora0", "--learner", "text"], "--learner is for data sets and models; leave it out for weights:"),
+        (["weights:lora0", "--limit", "3"], "--limit is for data sets and models"),
+        (["weights:lora0", "--text-pair", "b"], "--text-pair is for data sets and models"),
+        (["weights:lora0", "--ignore", "clasifier.*"], "no tensor matches 'clasifier.*'"),
     ],
 )
 def test_one_sentence_each(models, taskspace, words, sentence):

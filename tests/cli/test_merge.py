@@ -41,7 +41,8 @@ def test_a_folder_with_configuration_and_card(taskspace, models, tmp_path):
     assert json.loads((tmp_path / "merged" / "config.json").read_text()) == {"model_type": "none"}
     card = (tmp_path / "merged" / "README.md").read_text()
     assert "| one | 0.5 |" in card
-    assert '"method": "sum"' in card
+    assert '"merge_method": "sum"' in card
+    assert "Nothing was trained for it" in card
 
 
 def test_a_file_and_json(taskspace, models, tmp_path):
@@ -56,9 +57,13 @@ def test_a_dry_run_writes_nothing(taskspace, models, tmp_path):
     sizes = 2 * (24 + 4 + 8)
     assert document["estimate"]["tensors"] == 3
     assert document["estimate"]["written"] == sizes
-    assert document["estimate"]["read"] == 3 * sizes
+    assert document["estimate"]["passes"] == 3
+    assert document["estimate"]["read"] == 9 * sizes
     assert document["estimate"]["seconds"] > 0
-    assert "nothing written" in taskspace(*ASKED, "--dry-run").out
+    said = taskspace(*ASKED, "--dry-run").out
+    assert "nothing written" in said
+    assert " GB once;" in said
+    assert " GB in 3 passes;" in taskspace(*ASKED, "--dry-run", "--method", "ties").out
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
@@ -103,6 +108,13 @@ def test_the_help_names_every_method():
         ((*ASKED, "-o", "x", "--scale", "1e9"), "too large for F16"),
         (("merge", "one.safetensors", "two.safetensors", "-o", "x"), "give the base, or merge the models themselves"),
         (("merge", "one.safetensors", "-o", "x", "--method", "mean", "--ignore", "*"), "none was given"),
+        (("merge", "one.safetensors", "-o", "x", "--method", "mean", "--scale", "0.5"), "without a base"),
+        ((*ASKED, "-o", "x", "--set", "scale=0.5"), "sum has no option 'scale'"),
+        ((*ASKED, "-o", "x", "--head", "base"), "--head is about rows to learn from; give --fit"),
+        ((*ASKED, "-o", "x", "--unlabelled"), "--unlabelled is about rows to learn from; give --fit"),
+        ((*ASKED, "-o", "x", "--fit", "r.jsonl", "--scale", "0.5"), "leave the scale out"),
+        (("merge", "nobody/nothing", "--base", "base", "-o", "x"), "model 'nobody/nothing' is neither a local folder"),
+        (("merge", "one.safetensors", "--base", "nobody/nothing", "-o", "x"), "check the name and the network"),
     ],
 )
 def test_one_sentence_for_what_cannot_be_merged(taskspace, models, tmp_path, words, hint):
@@ -111,6 +123,45 @@ def test_one_sentence_for_what_cannot_be_merged(taskspace, models, tmp_path, wor
     assert said.code == 2
     assert hint in said.sentence
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_the_recipe_of_a_card_gives_the_same_bytes(taskspace, models, tmp_path):
+    words = ("--method", "dare_ties", "--set", "seed=2", "--weights", "0.7,1e-05", "--scale", "0.5", "--dtype", "F32")
+    assert taskspace(*ASKED, *words, "--ignore", "classifier.*", "-o", "m").code == 0
+    card = (tmp_path / "m" / "README.md").read_text()
+    (tmp_path / "recipe").write_text(card.partition("```json")[2].partition("```")[0])
+    said = taskspace("merge", "--recipe", "recipe", "-o", "n")
+    assert not said.code, said.err
+    assert (tmp_path / "m/model.safetensors").read_bytes() == (tmp_path / "n/model.safetensors").read_bytes()
+    assert (tmp_path / "n" / "README.md").read_text() == card.replace("# m\n", "# n\n").replace(
+        "seed 2;", "density 0.2, seed 2;"
+    )
+
+
+def test_one_file_of_a_base_brings_what_lies_beside_it(taskspace, models, tmp_path):
+    assert taskspace("merge", "one.safetensors", "--base", "base/model.safetensors", "-o", "m").code == 0
+    assert json.loads((tmp_path / "m" / "config.json").read_text()) == {"model_type": "none"}
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "base" / "model.safetensors").rename(tmp_path / "bare" / "model.safetensors")
+    (tmp_path / "bare" / "notes.txt").write_text("no model's folder")
+    assert taskspace("merge", "one.safetensors", "--base", "bare/model.safetensors", "-o", "n").code == 0
+    assert sorted(path.name for path in (tmp_path / "n").iterdir()) == ["README.md", "model.safetensors"]
+
+
+def test_models_and_bases_of_the_hub(taskspace, models, tmp_path, monkeypatch):
+    """By their ids, from the cache; names and the card go by the id, and not by the folder of a commit."""
+    hub = pytest.importorskip("huggingface_hub")
+    cache = {"me/base": tmp_path / "c0ffee", "me/tuned": tmp_path / "decaf"}
+    (tmp_path / "base").rename(cache["me/base"])
+    cache["me/tuned"].mkdir()
+    (tmp_path / "one.safetensors").rename(cache["me/tuned"] / "model.safetensors")
+    (cache["me/tuned"] / "config.json").write_text("{}")
+    monkeypatch.setattr(hub, "snapshot_download", lambda name, **_: str(cache[name]))
+    said = taskspace("merge", "me/tuned", "two.safetensors", "--base", "me/base", "-o", "m")
+    assert not said.code, said.err
+    assert "TaskVector(tuned + two, 3 tensors, on base)" in said.out
+    assert (tmp_path / "m" / "config.json").exists()
+    assert hub.ModelCard.load(tmp_path / "m" / "README.md").data.base_model == "me/base"
 
 
 def bad(made, **changes):
@@ -163,9 +214,9 @@ def test_the_card_is_one_that_the_hub_reads(taskspace, models, tmp_path):
     assert taskspace(*ASKED, "-o", "m").code == 0
     data = hub.ModelCard.load(tmp_path / "m" / "README.md").data
     assert data.tags == ["merge", "taskspace"]
-    assert data.base_model == "base"
+    assert data.base_model is None  # a folder of that name is no model there
     assert taskspace("merge", "one.safetensors", "--base", tmp_path / "base", "-o", "n").code == 0
-    assert hub.ModelCard.load(tmp_path / "n" / "README.md").data.base_model is None  # a path is no name there
+    assert hub.ModelCard.load(tmp_path / "n" / "README.md").data.base_model is None
     assert taskspace("merge", "one.safetensors", "--method", "mean", "-o", "o").code == 0
     assert "without a base" in hub.ModelCard.load(tmp_path / "o" / "README.md").text
 
@@ -229,7 +280,7 @@ def test_adapters_of_unequal_rank_and_targets(taskspace, tuned, tmp_path):
         torch.testing.assert_close(torch.as_tensor(found[name]), wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_weights_learned_on_rows(taskspace, tuned, tmp_path):
+def test_weights_learned_on_rows(taskspace, tuned, tmp_path, monkeypatch):
     """Of a model that was moved towards the labels and one that was moved away, the first is taken."""
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -264,6 +315,24 @@ def test_weights_learned_on_rows(taskspace, tuned, tmp_path):
         float(loss({n: torch.as_tensor(whole(each, n)) for n in each.layout}).detach()) for each in held.values()
     )
     assert after < before
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert "Its weights were fitted on rows.jsonl (by its labels); nothing else was trained" in card
+    (tmp_path / "again").write_text(card.partition("```json")[2].partition("```")[0])
+    assert taskspace("merge", "--recipe", "again", "-o", "again-made").code == 0
+    assert (tmp_path / "again-made/model.safetensors").read_bytes() == (tmp_path / "m/model.safetensors").read_bytes()
+
+    recipe = {"merge_method": "task_arithmetic", "base_model": str(tuned), "models": ["better", "worse"]}
+    (tmp_path / "recipe.yml").write_text(json.dumps(recipe))
+    fitted = taskspace(
+        "merge", "--recipe", "recipe.yml", "--fit", "rows.jsonl", "--set", "steps=30", "--json", "-o", "by-recipe"
+    )
+    assert fitted.document["recipe"]["weights"] == told["weights"]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("taskspace.merging.fitting._learned.rows_objective", None)  # nothing is learned for it
+        said = taskspace(*words[:-1], "--dry-run")
+        assert not said.code, said.err
+        assert said.document["estimate"]["tensors"] > 3
 
     said = taskspace(
         *words[:6], "bare.jsonl", "--unlabelled", "--set", "steps=3", "--set", "pieces=share", "--json", "-o", "n"
@@ -275,6 +344,8 @@ def test_weights_learned_on_rows(taskspace, tuned, tmp_path):
         (("--set", "step=3"), "did you mean 'steps'?"),
         (("--set", "steps=many"), "steps of learning weights is 'many'"),
         (("--set", "pieces=tensor"), "task or share"),
+        (("--set", "rate=fast"), "rate of learning weights is 'fast'"),
+        (("--scale", "0.5"), "leave the scale out"),
     ):
         said = taskspace(*words[:7], *wrong, "-o", "x")
         assert said.code == 2

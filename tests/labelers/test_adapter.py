@@ -9,9 +9,11 @@ import warnings
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from taskspace.errors import LabelerError, MissingExtra
 from taskspace.labelers import AnswerStore, from_hub, load_labeler
+from taskspace.labelers._adapter import Adapted
 from taskspace.task import Inputs
 
 torch = pytest.importorskip("torch")
@@ -203,3 +205,20 @@ def test_peft_is_asked_for(folder, memory, monkeypatch):
     monkeypatch.setattr("taskspace._extras.find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match=r"needs peft, which is not installed; pip install 'taskspace\[peft\]'"):
         from_hub(folder, store=memory)
+
+
+@pytest.mark.parametrize(
+    ("keys", "labels"),
+    [
+        (["model.pre_classifier.weight"], None),
+        (["pre_classifier.weight", "classifier.weight"], 3),
+        (["classification_head.dense.weight", "classification_head.out_proj.weight"], 3),
+        (["my_score.weight"], None),
+    ],
+)
+def test_heads_by_their_last_layer(tmp_path, keys, labels):
+    """Sizes fall from layer to layer, so that the wrong one is seen."""
+    sizes = range(3 + 4 * (len(keys) - 1), 0, -4)
+    tensors = {f"base_model.model.{key}": np.zeros((size, 2), "f4") for key, size in zip(keys, sizes, strict=True)}
+    save_file(tensors, tmp_path / "adapter_model.safetensors")
+    assert Adapted("a", tmp_path, None, "local").outputs == labels  # its base is not asked

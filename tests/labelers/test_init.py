@@ -29,7 +29,7 @@ def test_all_is_true_and_each_name_keeps_its_type():
     assert labelers.__all__ == sorted(labelers.__all__)
     assert labelers.__all__ == [
         "AnswerStore", "Labeler", "Prompt", "ask", "endpoint", "from_callable", "from_hub", "from_predictions",
-        "from_prompt", "from_sklearn", "language_model", "load_labeler", "read_prompts",
+        "from_prompt", "from_sklearn", "language_model", "load_labeler", "read_prompts", "require_reads",
     ]  # fmt: skip
 
 

@@ -51,8 +51,8 @@ def squares(target):
 
 def test_the_coefficients_of_a_known_sum_are_found(base, tasks):
     target = whole((0.6 * tasks[0] - 0.3 * tasks[1]).apply(base), "body.weight")
-    for optimiser, steps in (("adam", 400), ("nelder-mead", 200)):
-        found = fit(tasks, base, [squares(target)], optimiser=optimiser, steps=steps)
+    for settings in ({"rate": 0.1, "steps": 100}, {"optimiser": "nelder-mead", "steps": 60}):
+        found = fit(tasks, base, [squares(target)], **settings)
         assert found.vector.weights == pytest.approx({"t0": 0.6, "t1": -0.3}, abs=0.01)
 
 
@@ -71,10 +71,14 @@ def test_a_coefficient_for_each_tensor(tasks):
     def loss(weights):
         return sum(((weights[name] - wanted) ** 2).sum() for name, wanted in goal.items())
 
-    found = fit([one, two], base, [loss], pieces="tensor", steps=400)
+    found = fit([one, two], base, [loss], pieces="tensor", rate=0.1, steps=150)
     np.testing.assert_allclose(found.numbers.reshape(2, 2), [[1, 0], [0, 0.5]], atol=0.02)
     merged = found.vector.apply(base)
     np.testing.assert_allclose(whole(merged, "b"), goal["b"], atol=0.05)
+
+
+def all_in(pieces):
+    return {"kept_share": 1.0} if pieces == "direction" else {}
 
 
 @pytest.mark.parametrize("pieces", PIECES)
@@ -89,7 +93,7 @@ def test_vectors_that_change_other_tensors_each(pieces):
     def loss(weights):
         return sum(((weights[name] - goal[name]) ** 2).sum() for name in goal)
 
-    fitted = fit([one, two], base, [loss], pieces=pieces, steps=60, kept=1.0)
+    fitted = fit([one, two], base, [loss], pieces=pieces, steps=60, **all_in(pieces))
     merged = fitted.vector.apply(base)
     reached = float(loss({name: torch.as_tensor(whole(merged, name)) for name in goal}))
     assert reached == pytest.approx(min(fitted.losses), rel=1e-3)
@@ -98,7 +102,7 @@ def test_vectors_that_change_other_tensors_each(pieces):
 
 def test_shares_add_up_to_the_size(base, tasks):
     target = whole((0.9 * tasks[0] + 0.3 * tasks[1]).apply(base), "body.weight")
-    found = fit(tasks, base, [squares(target)], pieces="share", steps=600)
+    found = fit(tasks, base, [squares(target)], pieces="share", rate=0.2, steps=150)
     assert found.vector.weights == pytest.approx({"t0": 0.9, "t1": 0.3}, abs=0.02)
 
 
@@ -106,8 +110,47 @@ def test_directions_that_help_are_kept_and_others_dropped(base):
     left, right = (np.linalg.qr(np.random.default_rng(s).standard_normal((4, 4)))[0] for s in (1, 2))
     good, bad = np.outer(left[:, 0], right[:, 0]), np.outer(left[:, 1], right[:, 1])
     vector = TaskVector.from_arrays({"body.weight": (2 * bad + good).astype(np.float32)})
-    found = fit([vector], base, [squares(base["body.weight"] + good)], pieces="direction", steps=200, kept=0.25)
+    found = fit([vector], base, [squares(base["body.weight"] + good)], pieces="direction", steps=40, kept_share=0.25)
     np.testing.assert_allclose(whole(found.vector.apply(base), "body.weight"), base["body.weight"] + good, atol=1e-5)
+
+
+def test_directions_change_sides_in_a_few_steps(base):
+    vector = TaskVector.from_arrays({"body.weight": np.eye(4, dtype=np.float32)})
+    found = fit([vector], base, [squares(base["body.weight"])], pieces="direction", steps=5, kept_share=1.0)
+    assert found.losses[0] == pytest.approx(4)
+    assert min(found.losses) == 0
+
+
+def worth_nothing(weights):
+    return 0.0 * weights["body.weight"].sum()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "settings", "mean"),
+    [
+        ("task", {"begin": -0.8}, 0.8),
+        ("tensor", {"begin": 0.3}, 0.3),
+        ("share", {}, 0.5),  # two shares of size 1
+        ("direction", {"kept_share": 0.75}, 0.75),  # six of eight are in
+        ("direction", {"kept_share": 0.25, "scale": -2.0}, 0.5),
+    ],
+)
+def test_the_penalty_is_of_what_the_pieces_are_multiplied_by(base, tasks, pieces, settings, mean):
+    found = fit(tasks, base, [worth_nothing], pieces=pieces, penalty=0.1, steps=1, **settings)
+    assert found.losses[0] == pytest.approx(0.1 * mean)
+
+
+def test_a_penalty_makes_shares_smaller(base, tasks):
+    found = fit(tasks, base, [worth_nothing], pieces="share", penalty=1.0, steps=40)
+    assert sum(map(abs, found.vector.weights.values())) < 0.1
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "nelder-mead"])
+def test_learning_begins_where_it_is_told(base, tasks, optimiser):
+    target = whole((0.3 * tasks[0] + 0.3 * tasks[1]).apply(base), "body.weight")
+    found = fit(tasks, base, [squares(target)], begin=0.3, steps=3, optimiser=optimiser)
+    assert found.losses[0] == pytest.approx(0, abs=1e-9)
+    assert found.vector.weights == pytest.approx({"t0": 0.3, "t1": 0.3})
 
 
 def test_labels_and_entropy_of_a_model(model, base, tasks):
@@ -139,10 +182,21 @@ def test_the_vector_is_what_was_learned(base, tasks, pieces):
 
 
 def test_what_cannot_be_fitted_is_told(model, base, tasks, one_sentence):
+    no_matrix = TaskVector.from_arrays({"b": np.ones(3, np.float32)})
     for wrong in (
         lambda: fit(tasks, base, [squares(0)], pieces="tensors"),
         lambda: fit(tasks, base, [squares(0)], optimiser="sgd"),
         lambda: fit(tasks, base, []),
+        lambda: fit(tasks, base, [squares(0)], kept_share=0.5),
+        lambda: fit(tasks, base, [squares(0)], pieces="tensor", scale=2.0),
+        lambda: fit(tasks, base, [squares(0)], pieces="share", begin=0.3),
+        lambda: fit(tasks, base, [squares(0)], pieces="direction", begin=0.3),
+        lambda: fit(tasks, base, [squares(0)], pieces="direction", kept_share=1.5),
+        lambda: fit(tasks, base, [squares(0)], pieces="direction", scale=float("nan")),
+        lambda: fit(tasks, base, [squares(0)], optimiser="nelder-mead", rate=0.1),
+        lambda: fit(tasks, base, [squares(0)], optimiser="nelder-mead", begin=1.2),
+        lambda: fit(tasks, base, [squares(0)], rate=0.0),
+        lambda: fit([no_matrix], {"b": np.zeros(3)}, [squares(0)], pieces="direction"),
         lambda: objective(model, []),
         lambda: objective(model, [{"x": torch.zeros(1, 4)}]),
         lambda: objective(model, [{"x": torch.zeros(1, 4)}], "guess"),

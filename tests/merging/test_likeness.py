@@ -5,7 +5,15 @@ import pytest
 
 from taskspace.merging import TaskVector
 from taskspace.merging.coefficients import by_norm, coefficients, lasso
-from taskspace.merging.likeness import cosines, interference, mask_overlap, shapes, sign_conflict, subspace_overlap
+from taskspace.merging.likeness import (
+    cosines,
+    gram,
+    interference,
+    mask_overlap,
+    shapes,
+    sign_conflict,
+    subspace_overlap,
+)
 
 
 def vector(**tensors):
@@ -80,3 +88,38 @@ def test_lasso_against_scikit_learn():
     wanted = Lasso(alpha=penalty / 80, fit_intercept=False, tol=1e-12, max_iter=100_000).fit(matrix, target)
     np.testing.assert_allclose(lasso(vectors, vector(w=target), penalty), wanted.coef_, atol=1e-4)
     assert 0.0 in lasso(vectors, vector(w=target), 30.0)
+
+
+def low(seed, rank, shape=(12, 9)):
+    generator = np.random.default_rng(seed)
+    return generator.standard_normal((shape[0], rank)) @ generator.standard_normal((rank, shape[1]))
+
+
+def test_directions_that_a_matrix_has_not_are_not_counted():
+    one, two = vector(w=low(1, 2)), vector(w=low(2, 3))
+    u, v = (np.linalg.svd(low(seed, rank))[0][:, :rank] for seed, rank in ((1, 2), (2, 3)))
+    assert subspace_overlap(one, two, rank=8)["w"] == pytest.approx(np.sum((u.T @ v) ** 2) / 2, abs=1e-5)
+    assert subspace_overlap(one, one, rank=8)["w"] == pytest.approx(1, abs=1e-5)
+    assert interference([one, two], rank=8)["w"] == pytest.approx(_literal_interference([(1, 2), (2, 3)]), rel=1e-3)
+
+
+def _literal_interference(parts):
+    found = [(np.linalg.svd(low(seed, rank), full_matrices=False), rank) for seed, rank in parts]
+    u = np.hstack([u[:, :rank] for (u, _, _), rank in found])
+    s = np.hstack([s[:rank] for (_, s, _), rank in found])
+    v = np.hstack([vt[:rank].T for (_, _, vt), rank in found])
+    own = np.eye(len(s))
+    return np.abs((u.T @ u - own) @ np.diag(s) @ (v.T @ v - own)).sum()
+
+
+def test_a_tensor_that_one_does_not_name_meets_nothing():
+    one, two = vector(w=low(1, 9), v=low(3, 2)), vector(w=low(2, 9))
+    assert subspace_overlap(one, two)["v"] == 0
+    assert interference([one, two])["v"] == pytest.approx(0, abs=1e-4)
+    assert subspace_overlap(two, two - two + 0 * one)["w"] == 0
+
+
+def test_inner_products_are_taken_once_for_all_who_ask(vectors):
+    found = gram(vectors)
+    assert np.array_equal(found, found.T)
+    np.testing.assert_allclose(found, [[one @ two for two in vectors] for one in vectors], rtol=1e-12)

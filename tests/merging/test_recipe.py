@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from taskspace.errors import SettingError
+from taskspace.errors import SettingError, WeightsError
 from taskspace.merging import TaskVector, merge
-from taskspace.merging.checkpoint import whole
-from taskspace.merging.recipe import read_recipe, recipe_of
+from taskspace.merging.checkpoint import Checkpoint, whole
+from taskspace.merging.recipe import Recipe, read_recipe, recipe_of
+from taskspace.merging.spelled import spelled
 
 MODELS = [{"model": "a", "parameters": {"weight": 1.0}}, {"model": "b", "parameters": {"weight": 0.5}}]
 
@@ -156,3 +160,121 @@ def test_a_file_merges_like_the_same_call(tmp_path):
     vectors = [TaskVector.diff(where[name], where["base"]) for name in "ab"]
     by_call = merge(vectors, "ties", [1, 0.5], density=0.5, scale=2).apply(where["base"])
     np.testing.assert_array_equal(whole(by_file, "w"), whole(by_call, "w"))
+
+
+@pytest.fixture
+def saved(tmp_path, monkeypatch):
+    """A base and two tuned models in files, and in memory."""
+    monkeypatch.chdir(tmp_path)
+    made = {}
+    for seed, name in enumerate(("base", "a", "b")):
+        rng = np.random.default_rng(seed)
+        made[name] = {key: rng.standard_normal(shape).astype(np.float32) for key, shape in SHAPES.items()}
+        save_file(made[name], f"{name}.safetensors")
+    return made
+
+
+SHAPES = {"w": (6, 5), "v": (5,)}
+FILES = ("a.safetensors", "b.safetensors")
+BASE = "base.safetensors"
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe("sum", FILES, BASE, (0.5, 0.25), scale=0.7),
+        Recipe("mean", FILES, None, (2.0, 1.0)),
+        Recipe("mean", (BASE, *FILES), BASE, (2.0, 1.0, 0.5)),
+        Recipe("sum", FILES, BASE, "norm", ignore=("v",)),
+        Recipe("ties", FILES, BASE),
+        Recipe("ties", FILES, BASE, options={"density": 0.4, "trim": "model"}, dtype="BF16"),
+        Recipe("dare", FILES, BASE, options={"seed": 3}),
+        Recipe("dare_ties", FILES, BASE, (1.0, 0.5)),
+        Recipe("tsv", FILES, BASE, options={"rank": 2}),
+        Recipe("iso", FILES, BASE),
+        Recipe("lore", FILES, None, options={"share": 0.5}),
+        Recipe("slerp", FILES, BASE, options={"alpha": 0.3}),
+        Recipe("slerp", FILES, None),
+        Recipe("ema", FILES, BASE),
+        Recipe("remove", FILES, BASE, options={"recalibrate": False}),
+        Recipe("graft", FILES[:1], BASE, options={"density": 0.3}),
+        Recipe("mergekit:breadcrumbs", FILES, BASE, (1.0, 0.5), {"density": {1: 0.4, 2: 0.6}, "gamma": 0.1}, 0.5),
+    ],
+    ids=lambda recipe: f"{recipe.method}",
+)
+def test_what_is_spelled_is_read_as_the_same_merge(saved, tmp_path, recipe):
+    if recipe.method.startswith("mergekit:"):
+        pytest.importorskip("mergekit")
+    (tmp_path / "again.json").write_text(json.dumps(spelled(recipe)))
+    again = read_recipe("again.json")
+    for each, out in ((recipe, "one.safetensors"), (again, "two.safetensors")):
+        each.merged().apply(each.base, out, dtype=each.dtype)
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+    assert json.dumps(spelled(again)) == json.dumps(spelled(recipe))
+
+
+def test_what_weights_were_fitted_on_is_handed_on():
+    recipe = Recipe("sum", FILES, BASE, (0.5, 0.2), fitted=("rows.jsonl (by its labels)",))
+    assert recipe_of(spelled(recipe)).fitted == recipe.fitted
+
+
+def test_a_saved_vector_is_no_model(saved):
+    (TaskVector.diff(FILES[0], BASE) * 0.5).save("half.tv.safetensors")
+    by_vector = Recipe("sum", ("half.tv.safetensors", FILES[1]), BASE).merged()
+    assert by_vector.weights == {"a": 0.5, "b": 1.0}
+    wanted = 0.5 * saved["a"]["w"] + saved["b"]["w"] - 0.5 * saved["base"]["w"]
+    np.testing.assert_allclose(whole(by_vector.apply(BASE), "w"), wanted, atol=1e-5)
+    Recipe("sum", ("half.tv.safetensors",), BASE, ignore=("u*",)).vectors()
+    with pytest.raises(SettingError, match="saved vector that changes 'v'"):
+        Recipe("sum", ("half.tv.safetensors",), BASE, ignore=("v",)).merged()
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        lambda: TaskVector.diff("half.tv", BASE),
+        lambda: TaskVector.diff("half.tv", None),
+        lambda: TaskVector.diff(FILES[0], "half.tv"),
+        lambda: TaskVector.diff(Checkpoint("half.tv"), BASE),
+        lambda: TaskVector.diff(FILES[0], BASE).apply("half.tv"),
+        lambda: Recipe("sum", FILES, "half.tv").merged(),
+    ],
+)
+def test_a_saved_vector_is_taken_for_no_checkpoint(saved, used, one_sentence):
+    TaskVector.diff(FILES[0], BASE).save("half.tv")
+    with pytest.raises(WeightsError, match=r"half.tv is a saved vector; read it with TaskVector.load") as caught:
+        used()
+    assert one_sentence(caught.value)
+
+
+def test_without_a_base_only_models_are_merged(saved, one_sentence):
+    TaskVector.diff(FILES[0], BASE).save("half.tv")
+    Path("adapter").mkdir()
+    Path("adapter/adapter_config.json").write_text("{}")
+    for models, change, match in (
+        (("half.tv", FILES[0]), {}, "half.tv is a saved vector, which is a difference and no model"),
+        ((FILES[0], "adapter"), {}, "adapter is an adapter, which is a difference and no model"),
+        (FILES, {"scale": 0.5}, "scale is 0.5, which without a base"),
+    ):
+        with pytest.raises(SettingError, match=match) as caught:
+            Recipe("mean", models, **change).merged()
+        assert one_sentence(caught.value)
+    with pytest.raises(SettingError, match="without a base"):
+        merge([TaskVector.diff(FILES[0], None)], "mean").apply(None, scale=0.5)
+
+
+@pytest.mark.parametrize("method", ["sum", "lore", "mergekit:linear"])
+@pytest.mark.parametrize("option", ["scale", "weights", "method", "vectors", "name"])
+def test_what_merge_takes_itself_is_no_option(saved, method, option, one_sentence):
+    if method == "mergekit:linear" and option == "name":
+        return  # mergekit's to refuse
+    with pytest.raises(SettingError, match=f"{option}.*option|option '{option}'") as caught:
+        Recipe(method, FILES, BASE, options={option: 0.5}).merged()
+    assert one_sentence(caught.value)
+
+
+def test_weights_that_nothing_says_are_equal_ones():
+    said = {"merge_method": "task_arithmetic", "base_model": "x", "models": ["a", "b"]}
+    assert recipe_of(said).weights == "equal"
+    assert recipe_of(said | {"parameters": {"weight": 0.5}}).weights == (0.5, 0.5)
+    assert recipe_of(said | {"models": ["a", MODELS[1]]}).weights == (1.0, 0.5)

@@ -182,3 +182,24 @@ def test_an_atlas_keeps_them_and_ranks_them(tmp_path):
         assert {hit.name for hit in atlas.rank(near.embed("mine"))} == set(tuned)
     tuned["t1"].embed("t1").save(tmp_path / "t1.safetensors")
     assert TaskEmbedding.load(tmp_path / "t1.safetensors").space == near.embed().space
+
+
+def test_content_names_every_number(tmp_path):
+    """Also those of a large tensor that a sample of its bytes does not meet."""
+    base = {"w": np.zeros((300, 40), np.float32)}
+    one, two = ({"w": np.ones((300, 40), np.float32)} for _ in "ab")
+    two["w"][111, 7] = 2
+    save_file(one, tmp_path / "one.safetensors")
+    contents = [TaskVector.diff(t, base).embed(dims=8).content for t in (one, two, tmp_path / "one.safetensors")]
+    assert contents[0] == contents[2] != contents[1]
+    assert (2 * TaskVector.diff(one, base)).embed(dims=8).content != contents[0]
+    factors = [TaskVector(Factors.of({"w": pair(seed, 9, 7, 2)})).embed(dims=8).content for seed in (1, 2, 1)]
+    assert factors[0] == factors[2] != factors[1]
+
+
+@given(st.integers(1, 80))
+def test_content_does_not_depend_on_how_much_is_read_at_once(stretch):
+    seen = [hashlib.sha256(), hashlib.sha256()]
+    sketch(vector(0).carrier, dims=4, stretch=stretch, watch=seen[0].update)
+    sketch(vector(0).carrier, dims=4, watch=seen[1].update)
+    assert seen[0].digest() == seen[1].digest()

@@ -180,3 +180,11 @@ def test_numbers_that_are_none_are_refused(vectors, one_sentence):
         with pytest.raises(WeightsError) as caught:
             wrong()
         assert one_sentence(caught.value)
+
+
+def test_a_pattern_that_matches_nothing_is_told(base, one_sentence):
+    tuned = {**{n: v + 1 for n, v in base.items()}, "head.weight": np.ones(2, np.float32)}
+    for pattern, hint in (("haed.*", "did you mean 'head.*'"), ("b.bais", "did you mean 'b.bias'")):
+        with pytest.raises(SettingError, match=f"no tensor matches '{pattern}'; {hint}".replace("*", r"\*")) as caught:
+            TaskVector.diff(tuned, base, ignore=["head.*", pattern])
+        assert one_sentence(caught.value)

@@ -11,14 +11,20 @@ from taskspace.errors import SettingError, TaskspaceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import typer
+
     from taskspace.atlas import Atlas
     from taskspace.embedding import SpaceId
     from taskspace.merging import TaskVector
     from taskspace.merging.checkpoint import Weights
-    from taskspace.scale import Outcome
-    from taskspace.scale._desk import Desk
+    from taskspace.scale import Desk, Outcome
 
 PREFIX = "weights:"
+_OF_TEXTS = (
+    "learner", "surrogate", "pool", "text", "text_pair", "label", "limit", "device", "reads", "trust_pickle", "runner",
+    "workers", "address",
+)  # fmt: skip
+"""Options that say how texts are read and models run."""
 
 
 @final
@@ -43,20 +49,17 @@ class WeightSources:
                 yield Outcome(origin, "failed", problem=str(problem))
 
     def _one(self, atlas: Atlas, origin: str) -> Outcome:
-        from taskspace.merging.sketch import space_of
-        from taskspace.scale import Source
-        from taskspace.scale._outcomes import Card
+        """Its content is known once it was read whole, and so is its point then."""
+        from taskspace.scale import Card, Source
 
         path = Path(origin.removeprefix(PREFIX))
         vector, name = self._vector(path), self._name or path.resolve().name.removesuffix(".safetensors")
-        seed = 0 if self._seed is None else self._seed
-        space = space_of(vector.base, seed=seed)
-        desk, source = self._desk(atlas, space), Source(origin, lambda: None)  # pyright: ignore[reportArgumentType]  # its reader is not asked
-        there = desk.judge(source, Card(name, "adapter", vector.carrier.identity()))
-        return there or desk.keep(source, vector.embed(name, seed=seed))
+        made = vector.embed(name, seed=0 if self._seed is None else self._seed)
+        desk, source = self._desk(atlas, made.space), Source(origin, lambda: None)  # pyright: ignore[reportArgumentType]  # its reader is not asked
+        return desk.judge(source, Card(name, "adapter", made.content)) or desk.keep(source, made)
 
     def _desk(self, atlas: Atlas, space: SpaceId) -> Desk:
-        from taskspace.scale._desk import Desk
+        from taskspace.scale import Desk
 
         if space.fingerprint not in self._desks:
             self._desks[space.fingerprint] = Desk(space, atlas)
@@ -77,6 +80,8 @@ class WeightSources:
         if (path / "adapter_config.json").is_file():
             return TaskVector.from_peft(path, base=self._under, ignore=self._ignore)
         if path.is_file() and "taskspace" in metadata(path):
+            if self._base is not None or self._ignore:
+                raise SettingError(f"{path} is a saved vector and knows its base; leave --base and --ignore out")
             return TaskVector.load(path)
         if self._base is None:
             raise SettingError(f"{path} is no adapter, and only a base gives its difference; name it with --base")
@@ -93,3 +98,11 @@ def only_weights(inputs: Sequence[str], models: Sequence[str], base: str | None,
     if empty := [each for each in said if each == PREFIX]:
         raise SettingError(f"{empty[0]!r} names no file; say weights:PATH")
     return said
+
+
+def require_none_of_texts(context: typer.Context) -> None:
+    """Raise :class:`SettingError` for an option that weights have no use for, and that was given all the same."""
+    for option in _OF_TEXTS:
+        source = context.get_parameter_source(option)
+        if source is not None and source.name == "COMMANDLINE":
+            raise SettingError(f"--{option.replace('_', '-')} is for data sets and models; leave it out for weights:")

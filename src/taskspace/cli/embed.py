@@ -13,7 +13,7 @@ import typer
 
 from taskspace.cli import _options as o
 from taskspace.cli._space import space_for
-from taskspace.cli._weights import WeightSources, only_weights
+from taskspace.cli._weights import WeightSources, only_weights, require_none_of_texts
 from taskspace.errors import SettingError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 def embed(
+    context: typer.Context,
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -86,6 +87,7 @@ def embed(
     from taskspace.task import Pool
 
     if weights := only_weights(inputs or [], labeler or [], base, ignore or []):
+        require_none_of_texts(context)
         _require_sense(len(weights), name)
         _embed_weights(WeightSources(weights, base, ignore or [], name, seed), atlas, len(weights), as_json=as_json)
         return
@@ -135,7 +137,7 @@ def _model_sources(
     specs: list[str], name: str | None, *, trust_pickle: bool, reads: str | None, device: str | None
 ) -> list[Source]:
     from taskspace.cli._models import Models
-    from taskspace.labelers._labeler import require_reads
+    from taskspace.labelers import require_reads
     from taskspace.labelers.load import Loader
     from taskspace.scale import Source
 

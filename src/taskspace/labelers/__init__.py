@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from taskspace.labelers._labeler import Labeler, ask
+    from taskspace.labelers._labeler import Labeler, ask, require_reads
     from taskspace.labelers.callables import from_callable
     from taskspace.labelers.endpoints import open_endpoint as endpoint
     from taskspace.labelers.estimators import from_sklearn
@@ -34,6 +34,7 @@ __all__ = [
     "language_model",
     "load_labeler",
     "read_prompts",
+    "require_reads",
 ]
 
 _HOMES = {
@@ -50,6 +51,7 @@ _HOMES = {
     "language_model": ("language_models", "load_language_model"),
     "load_labeler": ("load", "load_labeler"),
     "read_prompts": ("prompts", "read_prompts"),
+    "require_reads": ("_labeler", "require_reads"),
 }
 
 

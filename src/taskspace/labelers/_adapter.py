@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from taskspace._extras import installed, require
 from taskspace.errors import LabelerError, SettingError
 from taskspace.labelers._weights import find
-from taskspace.surrogates._locate import Located
-from taskspace.surrogates._modules import gist
+from taskspace.surrogates import Located, gist
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
-_HEADS = ("classifier.out_proj.weight", "classifier.weight", "score.weight", "logits_proj.weight")
-"""Last layers of the heads of ``transformers``, whose rows are the labels."""
+_HEADS = (
+    ".classifier.out_proj.weight", ".classification_head.out_proj.weight", ".classifier.weight", ".score.weight",
+    ".logits_proj.weight",
+)  # fmt: skip
+"""Last layers of the heads of ``transformers``, whose rows are the labels, from a dot on: not ``pre_classifier``."""
 
 _PROMPTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CPT", "ADAPTION_PROMPT")
 """Types that add to what is read, and are no part of the model's layers."""

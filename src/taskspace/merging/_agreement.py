@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taskspace.errors import WeightsError
+from taskspace.errors import SettingError, WeightsError, did_you_mean
 from taskspace.merging.checkpoint import whole
 from taskspace.merging.window import floating
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 def shared_layout(tuned: Weights, base: Weights, ignore: Sequence[str] = ()) -> Layout:
     """The floating tensors of both, less what the patterns of ``ignore`` match.
 
-    Raises :class:`WeightsError` for a name that only one has, another shape, and buffers that differ.
+    Raises :class:`WeightsError` for a name that only one has, another shape, and buffers that differ, and
+    :class:`SettingError` for a pattern that matches nothing.
     """
+    require_matches(ignore, {**tuned.layout, **base.layout})
     mine, its = (_without(weights.layout, ignore) for weights in (tuned, base))
     _require_names(tuned, base, mine.keys() - its.keys(), its.keys() - mine.keys())
     for name, spec in its.items():
@@ -40,6 +42,15 @@ def shared_layout(tuned: Weights, base: Weights, ignore: Sequence[str] = ()) -> 
 def matches(name: str, patterns: Iterable[str]) -> bool:
     """Whether a shell pattern such as ``classifier.*`` matches."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def require_matches(patterns: Iterable[str], names: Iterable[str]) -> None:
+    """Raise :class:`SettingError` for a pattern that matches none of the names, as a misspelt one does."""
+    known = list(names)
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            alike = {name.partition(".")[0] + ".*" for name in known} if pattern.endswith("*") else known
+            raise SettingError(f"no tensor matches {pattern!r}{did_you_mean(pattern, alike)}")
 
 
 def _without(layout: Layout, ignore: Sequence[str]) -> Layout:

@@ -15,8 +15,10 @@ NAMES = {"linear": "mean", "task_arithmetic": "sum", "dare_linear": "dare"}
 
 _THEIRS = {ours: theirs for theirs, ours in NAMES.items()}
 
-_KEYS = ("merge_method", "base_model", "models", "parameters", "dtype", "out_dtype", "ignore", "weights")
-_DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "float64": "F64"}
+_KEYS = (
+    "merge_method", "base_model", "models", "parameters", "dtype", "out_dtype", "ignore", "weights", "scale", "fitted",
+)  # fmt: skip
+DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "float64": "F64"}
 _ELSEWHERE = ("slices", "modules", "tokenizer", "tokenizer_source", "chat_template")
 _SWITCHES = {
     "normalize": {"mean": True, "sum": False, "ties": True, "dare": False, "dare_ties": True},
@@ -75,12 +77,14 @@ def weights(
     """Of single models, or of all; ``weights`` on top is a rule by name, or one number each."""
     if isinstance(rule, str):
         return rule
+    if rule is None and not any("weight" in said for said in (shared, *(own for _, own in models))):
+        return "equal"
     if rule is None:
         found = [own.get("weight", shared.get("weight", 1.0)) for _, own in models]
-        return tuple(_number("weight", value) for value in found)
+        return tuple(number("weight", value) for value in found)
     if not isinstance(rule, list) or any("weight" in own for _, own in models):
         raise SettingError(f"weights is {rule!r}; give the name of a rule, or a list, and no weight of single models")
-    return tuple(_number("weights", value) for value in rule)
+    return tuple(number("weights", value) for value in rule)
 
 
 def options(
@@ -99,9 +103,9 @@ def options(
         all_.setdefault("density", 1.0)
     elif method == "sum" and all_.get("density") == 1:
         all_.pop("density")
-    scale = _number("lambda", all_.pop("lambda", 1.0))
+    scale = number("lambda", all_.pop("lambda", 1.0))
     if "t" in all_:
-        all_["alpha"] = _number("t", all_.pop("t"))
+        all_["alpha"] = number("t", all_.pop("t"))
     return all_, scale
 
 
@@ -128,21 +132,31 @@ def dtype(said: Mapping[str, Any]) -> str | None:
     named = said.get("out_dtype") or said.get("dtype")
     if named is None:
         return None
-    if named not in _DTYPES:
-        raise SettingError(f"dtype is {named!r}{did_you_mean(str(named), _DTYPES)}")
-    return _DTYPES[named]
+    if named not in DTYPES:
+        raise SettingError(f"dtype is {named!r}{did_you_mean(str(named), DTYPES)}")
+    return DTYPES[named]
 
 
 def ignored(said: Mapping[str, Any]) -> tuple[str, ...]:
     """Patterns of tensors, of which one may stand without a list."""
-    found = said.get("ignore") or []
-    patterns = [found] if isinstance(found, str) else found
-    if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
-        raise SettingError(f"ignore is {found!r}; give patterns of tensors, such as classifier.*")
-    return tuple(patterns)
+    return _texts(said, "ignore", "patterns of tensors, such as classifier.*")
 
 
-def _number(key: str, value: Any) -> float:
+def fitted(said: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the weights were learned on, for those who read it."""
+    return _texts(said, "fitted", "what the weights were fitted on")
+
+
+def _texts(said: Mapping[str, Any], key: str, wanted: str) -> tuple[str, ...]:
+    found = said.get(key) or []
+    texts = [found] if isinstance(found, str) else found
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise SettingError(f"{key} is {found!r}; give {wanted}")
+    return tuple(texts)
+
+
+def number(key: str, value: Any) -> float:
+    """One finite number or another, and no list."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise SettingError(f"{key} is {value!r}; give one number (values by layer or by filter are not read)")
     return float(value)

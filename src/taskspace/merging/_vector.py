@@ -17,6 +17,7 @@ from taskspace.merging.base import Base
 from taskspace.merging.carriers import Arrays, Carrier, Difference, combine
 from taskspace.merging.checkpoint import InMemory, Weights, opened
 from taskspace.merging.measures import inner_products
+from taskspace.merging.models import require_differences
 from taskspace.merging.window import floating
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ Source = str | Path | Mapping[str, "NDArray[Any]"] | Weights
 class TaskVector:
     """tau = theta - theta_0, read when it is needed (Editing Models with Task Arithmetic, arXiv 2212.04089).
 
-    ``weights`` are signed: ``a - b`` has 1 and -1, ``a - a`` none.  ``base`` is what it may be added to; ``carrier``
+    ``weights`` are signed: ``a - b`` has 1 and -1, ``a - a`` none.  Where what was done is no weighted sum they say how
+    much each task was let count (:func:`~taskspace.merging.merge`).  ``base`` is what it may be added to; ``carrier``
     where its numbers come from.  Vectors add when they come from one base; a tensor that one does not name is zero.
     Sums are taken in float32 (float64 where that is stored), norms and inner products in float64.
     """
@@ -57,10 +59,10 @@ class TaskVector:
 
         ``ignore`` holds shell patterns (``classifier.*``) of tensors that are left out: there the vector is zero and
         the base's own stand.  Without a base the vector is the model itself, as methods that need none take it, and
-        nothing can be left to the base.
+        nothing can be left to the base; it does not add up with differences to one.
 
         Raises :class:`WeightsError` for missing or extra names, other shapes, buffers that differ, and files that
-        are not whole, and :class:`SettingError` for ``ignore`` without a base.
+        are not whole, and :class:`SettingError` for ``ignore`` without a base, or where a pattern matches nothing.
         """
         tuned = opened(finetuned)
         if base is None and ignore:
@@ -79,7 +81,7 @@ class TaskVector:
         """A LoRA, rsLoRA or DoRA adapter folder, its factors kept (:func:`taskspace.merging.adapters.read_adapter`).
 
         A ``base`` is needed where the adapter alone does not say the difference; ``ignore`` holds shell patterns
-        (``classifier.*``) of tensors that it holds whole and that are left out.
+        (``classifier.*``) of tensors that are left out, by the adapter's names or the base's.
         """
         from taskspace.merging.adapters import read_adapter
 
@@ -196,23 +198,29 @@ def summed(vectors: Sequence[TaskVector], weights: Sequence[float]) -> TaskVecto
     for weight in weights:
         if not math.isfinite(weight):
             raise WeightsError(f"a vector cannot be weighted by {weight}; give a finite number")
+    carrier = combine([(w, v.carrier) for v, w in zip(vectors, weights, strict=True)])
+    carrier.layout  # noqa: B018  # raises now where shapes differ
+    provenance = vectors[0].provenance if len(vectors) == 1 else {}
+    return TaskVector(carrier, joined_weights(vectors, weights), joined_base(vectors), provenance)
+
+
+def joined_weights(vectors: Sequence[TaskVector], weights: Sequence[float]) -> dict[str, float]:
+    """The signed weights of all their tasks, less those that cancel."""
     told: dict[str, float] = {}
     for vector, weight in zip(vectors, weights, strict=True):
         for task, own in vector.weights.items():
             told[task] = told.get(task, 0.0) + weight * own
-    carrier = combine([(w, v.carrier) for v, w in zip(vectors, weights, strict=True)])
-    carrier.layout  # noqa: B018  # raises now where shapes differ
-    kept = {task: weight for task, weight in told.items() if weight}
-    provenance = vectors[0].provenance if len(vectors) == 1 else {}
-    return TaskVector(carrier, kept, joined_base(vectors), provenance)
+    return {task: weight for task, weight in told.items() if weight}
 
 
 def joined_base(vectors: Sequence[TaskVector]) -> Base | None:
-    """The one base of them all; raises :class:`WeightsError` where there are several."""
+    """The one base of them all; raises :class:`WeightsError` where there are several, or a whole model beside one."""
     known = [vector.base for vector in vectors if vector.base is not None]
     found = known[0] if known else None
     for base in known[1:]:
         found = base.joined(found)
+    if found is not None:
+        require_differences(vectors, found.name)
     return found
 
 

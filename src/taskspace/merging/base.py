@@ -44,12 +44,17 @@ class Base:
                 f"these vectors were taken from different bases ({self.name} and {other.name} differ in"
                 f" {differing[0]!r}{more}); combine differences from one base"
             )
-        if not both and self.name != other.name:
+        if not both and self._differs(other):
             raise WeightsError(
-                f"these vectors were taken from {self.name} and {other.name}; combine differences from one base"
+                f"these vectors were taken from {self.name} and {other.name}, which are not the same; combine"
+                " differences from one base"
             )
         whole = {base.whole for base in (self, other) if base.whole}
         return Base(self.name, {**other.digests, **self.digests}, whole.pop() if len(whole) == 1 else "")
+
+    def _differs(self, other: Base) -> bool:
+        """By all tensors where those are known of both; a folder's name says less."""
+        return self.whole != other.whole if self.whole and other.whole else self.name != other.name
 
     def require(self, weights: Weights) -> None:
         """Raise :class:`WeightsError` where ``weights`` are not those that the vector was taken from."""

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from taskspace._files import replacing
-from taskspace.errors import TaskspaceError, WeightsError
+from taskspace.errors import WeightsError
+from taskspace.merging.numbers import Unfit
 
 try:
     import fcntl
@@ -29,27 +30,52 @@ def becoming(final: Path, plan: str) -> Generator[Path]:
     """A folder to write to, which becomes ``final`` when the block ends well.
 
     It holds the shards that an earlier try of the same ``plan`` left, and nothing else.  What the user or the system
-    stops can be gone on with; what the weights themselves forbid leaves nothing.  Raises :class:`WeightsError` where
+    stops can be gone on with; what the numbers themselves forbid leaves nothing.  Raises :class:`WeightsError` where
     another process writes there.
     """
-    folder = final.with_name(f".{final.name}.part")
-    journal, said = folder / _JOURNAL, json.dumps({"plan": plan})
+    folder = _part(final)
+    journal = folder / _JOURNAL
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        same = journal.exists() and journal.read_text(encoding="utf-8") == said
-        for left in folder.iterdir():
-            if not same or left.name.startswith("."):  # hidden is what a try that was killed had half written
-                _removed(left)
+        for left in _stale(folder, plan):
+            _removed(left)
         with replacing(journal) as partial:
-            partial.write_text(said, encoding="utf-8")
+            partial.write_text(_said(plan), encoding="utf-8")
         try:
             yield folder
         except BaseException as problem:
-            if isinstance(problem, TaskspaceError) or not any(folder.glob("*.safetensors")):
+            if isinstance(problem, Unfit) or not any(folder.glob("*.safetensors")):
                 shutil.rmtree(folder)
             raise
         journal.unlink()
         folder.replace(final)
+
+
+def kept(final: Path, plan: str) -> frozenset[str]:
+    """Files that an earlier try of the same ``plan`` finished."""
+    folder = _part(final)
+    stale = set(_stale(folder, plan))
+    return frozenset(path.name for path in folder.glob("*.safetensors") if path not in stale)
+
+
+def reclaimed(final: Path, plan: str) -> int:
+    """Bytes of what an earlier try left and :func:`becoming` removes first."""
+    return sum(path.stat().st_size for path in _stale(_part(final), plan) if path.is_file())
+
+
+def _part(final: Path) -> Path:
+    return final.with_name(f".{final.name}.part")
+
+
+def _said(plan: str) -> str:
+    return json.dumps({"plan": plan})
+
+
+def _stale(folder: Path, plan: str) -> list[Path]:
+    """What another plan left, or, hidden, a try that was killed had half written."""
+    journal = folder / _JOURNAL
+    same = journal.is_file() and journal.read_text(encoding="utf-8") == _said(plan)
+    return [left for left in folder.glob("*") if not same or left.name.startswith(".")]
 
 
 @contextmanager

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskspace._version import __version__
+from taskspace.merging.spelled import spelled
 
 if TYPE_CHECKING:
     from taskspace.merging._vector import TaskVector
@@ -21,23 +23,34 @@ def card(recipe: Recipe, merged: TaskVector, name: str) -> str:
     weights = "\n".join(f"| {task} | {weight:g} |" for task, weight in merged.weights.items())
     options = ", ".join(f"{key} {value}" for key, value in recipe.options.items()) or "none"
     on = f"on the base\n`{recipe.base}`" if recipe.base else "themselves,\nwithout a base"
-    known = f"base_model: {json.dumps(recipe.base)}\n" if recipe.base and _HUB.fullmatch(recipe.base) else ""
     return f"""---
 tags: [merge, taskspace]
-{known}---
+{_known(recipe.base)}---
 
 # {name}
 
 A merge of {len(recipe.models)} models by `{recipe.method}` (options: {options}; scale {recipe.scale:g}), {on}.
-Nothing was trained for it, and nothing is known of what it can do until it is tried.
+{_trained(recipe)}, and nothing is known of what it can do until it is tried.
 
 | model | weight |
 |---|---|
 {weights}
 
-Made with taskspace {__version__}. The same recipe gives the same bytes:
+Made with taskspace {__version__}. With this in a file, `taskspace merge --recipe FILE` gives the same bytes:
 
 ```json
-{json.dumps(recipe.to_dict(), indent=2)}
+{json.dumps(spelled(recipe), indent=2)}
 ```
 """
+
+
+def _known(base: str | None) -> str:
+    """The base's name on the Hub, where it has one: a folder of that name is no model there."""
+    name = (base or "").partition("@")[0]
+    return f"base_model: {json.dumps(name)}\n" if _HUB.fullmatch(name) and not Path(name).exists() else ""
+
+
+def _trained(recipe: Recipe) -> str:
+    if not recipe.fitted:
+        return "Nothing was trained for it"
+    return f"Its weights were fitted on {', '.join(recipe.fitted)}; nothing else was trained for it"

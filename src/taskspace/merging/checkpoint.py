@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
 import numpy as np
 
 from taskspace.errors import WeightsError
+from taskspace.merging.located import located
 from taskspace.merging.numbers import FLOATING, OTHER, Spec, decode
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ Layout: TypeAlias = "Mapping[str, Spec]"
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
+SAVED = "taskspace"
+"""Of the strings in a header, the one that a saved task vector has."""
+
 _SAMPLES, _SAMPLE = 16, 64
 """Stretches of a tensor that its digest sees, and the bytes of each."""
 
@@ -51,11 +55,13 @@ class _Place:
 class Checkpoint:
     """Safetensors files: one, or a folder of one or several with an index.  Nothing is kept open or in memory.
 
-    Raises :class:`WeightsError` where there is none, or what is there is not whole.
+    ``name`` is by default that of the file or folder.  Raises :class:`WeightsError` where there is none, or what is
+    there is not whole.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, name: str | None = None) -> None:
         self.path = Path(path)
+        self.name = name or (self.path.stem if self.path.suffix == ".safetensors" else self.path.name)
         self._places = {name: place for file in _files(self.path) for name, place in _header(file).items()}
         self.layout: Layout = {name: place.spec for name, place in self._places.items()}
         self._files = frozenset((place.file.resolve(), place.state) for place in self._places.values())
@@ -71,8 +77,14 @@ class Checkpoint:
         return f"Checkpoint({str(self.path)!r}, {len(self.layout)} tensors)"
 
     @property
-    def name(self) -> str:
-        return self.path.stem if self.path.suffix == ".safetensors" else self.path.name
+    def files(self) -> list[tuple[str, int, int]]:
+        """Path, time of writing and bytes of each."""
+        return sorted((str(file), *state) for file, state in self._files)
+
+    def require_model(self) -> None:
+        """Raise :class:`WeightsError` where the file holds a saved vector, whose tensors are no weights."""
+        if self.path.is_file() and SAVED in metadata(self.path):
+            raise WeightsError(f"{self.path} is a saved vector; read it with TaskVector.load")
 
     def stored(self, name: str, start: int, stop: int) -> NDArray[Any]:
         place = self._places[name]
@@ -101,9 +113,12 @@ class InMemory:
 
 
 def opened(weights: str | Path | Mapping[str, NDArray[Any]] | Weights) -> Weights:
-    """A path, arrays by name, or what is opened already."""
+    """A path, the id of a model on the Hub, arrays by name, or what is opened already."""
     if isinstance(weights, (str, Path)):
-        return Checkpoint(weights)
+        place = located(weights)
+        weights = Checkpoint(place, None if place.name == Path(weights).name else Path(weights).name.partition("@")[0])
+    if isinstance(weights, Checkpoint):
+        weights.require_model()
     return weights if isinstance(weights, (Checkpoint, InMemory)) or hasattr(weights, "layout") else InMemory(weights)  # pyright: ignore[reportArgumentType, reportReturnType]  # what has no layout is a mapping
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from taskspace.embedding import TaskEmbedding
 from taskspace.errors import SettingError, did_you_mean
+from taskspace.merging.likeness import gram as gram_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ def coefficients(vectors: Sequence[TaskVector], rule: str | Sequence[float]) -> 
     """
     if isinstance(rule, str):
         if rule not in RULES:
-            raise SettingError(f"there is no rule of weights {rule!r}{did_you_mean(rule, RULES)}")
+            raise SettingError(_unknown(rule))
         return RULES[rule](vectors)
     if len(rule) != len(vectors):
         raise SettingError(f"{len(rule)} weights were given for {len(vectors)} vectors; give one each")
@@ -31,6 +32,12 @@ def coefficients(vectors: Sequence[TaskVector], rule: str | Sequence[float]) -> 
         if not math.isfinite(weight):
             raise SettingError(f"a weight is {weight}; give finite numbers")
     return tuple(float(weight) for weight in rule)
+
+
+def _unknown(rule: str) -> str:
+    if rule in _FOUND:
+        return f"{rule!r} needs more than the vectors to find their weights; {_FOUND[rule]}"
+    return f"there is no rule of weights {rule!r}{did_you_mean(rule, RULES)}"
 
 
 def equal(vectors: Sequence[TaskVector]) -> tuple[float, ...]:
@@ -47,6 +54,13 @@ def by_norm(vectors: Sequence[TaskVector]) -> tuple[float, ...]:
 
 
 RULES: dict[str, Callable[[Sequence[TaskVector]], tuple[float, ...]]] = {"equal": equal, "norm": by_norm}
+
+_FOUND = {
+    "lasso": "give what merging.coefficients.lasso(vectors, target, penalty) returns",
+    "similarity": "give what merging.coefficients.weights_by_similarity(vectors, target) returns",
+    "fit": "call merging.fitting.fit(vectors, base, objectives) in place of merge",
+}
+"""What to do for rules that need more than the vectors."""
 
 
 def weights_by_similarity(
@@ -88,8 +102,8 @@ def lasso(vectors: Sequence[TaskVector], target: TaskVector, penalty: float) -> 
     """
     if penalty < 0:
         raise SettingError(f"the penalty is {penalty}; give at least 0")
-    gram = np.array([[one @ two for two in vectors] for one in vectors])
-    pull = np.array([vector @ target for vector in vectors])
+    products = gram_of([*vectors, target])
+    gram, pull = products[:-1, :-1], products[:-1, -1]
     found = np.zeros(len(vectors))
     for _ in range(10_000):
         before = found.copy()

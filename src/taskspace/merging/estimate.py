@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from taskspace.merging.ahead import WORKERS, keep_memory
 from taskspace.merging.carriers import Carrier, Combined
 from taskspace.merging.methods import Merged
+from taskspace.merging.methods.cuts import PASSES
 from taskspace.merging.methods.grafting import Graft
 from taskspace.merging.methods.spectral import Iso, Tsv
 from taskspace.merging.methods.trimmed import Magnitude, Ties
-from taskspace.merging.result import Sum
+from taskspace.merging.result import Added
 from taskspace.merging.window import STRETCH
 
 if TYPE_CHECKING:
@@ -28,15 +29,20 @@ _DECOMPOSED = 5
 """A decomposition of a square takes as long as so many rounds of products of squares of that side (4 to 8 with LAPACK,
 from a side of 384 on), in ``iso`` and ``tsv`` alike."""
 
+_PASSES: dict[type, int] = {Magnitude: PASSES, Ties: PASSES, Graft: PASSES, Tsv: 3, Iso: 2}
+"""How often a method reads its inputs, where that is not once; the spectral ones take Gram matrices first."""
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """``read`` counts each model once, though some methods read it in several passes; ``memory`` is bytes of numbers
-    held at once, beside Python; ``seconds`` go by two tensors that were merged, and leave out how slow the disk is.
+    """``read`` is what all ``passes`` ask of the files together, which a system that has memory left keeps from the
+    first; ``memory`` is bytes of numbers held at once, beside Python; ``seconds`` go by two tensors that were merged,
+    and leave out how slow the disk is.
     """
 
     tensors: int
     numbers: int
+    passes: int
     read: int
     written: int
     memory: int
@@ -51,11 +57,12 @@ def estimate(vector: TaskVector, base: Weights | None, layout: Layout) -> Estima
     mine, inputs = vector.layout, _inputs(vector.carrier)
     written = sum(spec.nbytes for spec in layout.values())
     under = sum(spec.nbytes for spec in mine.values()) if base is not None else 0
-    seconds, memory = _tried(Sum(replace(vector, carrier=_by_tensor(vector.carrier)), base, 1.0, layout), mine)
+    seconds, memory = _tried(Added(replace(vector, carrier=_by_tensor(vector.carrier)), base, 1.0, layout), mine)
     return Estimate(
         tensors=len(layout),
         numbers=sum(spec.size for spec in mine.values()),
-        read=written + inputs * under,
+        passes=_passes(vector.carrier),
+        read=written + (_passes(vector.carrier) * (inputs + 1) - 1) * under,
         written=written,
         memory=memory,
         seconds=seconds,
@@ -71,6 +78,13 @@ def _inputs(carrier: Carrier) -> int:
     return 1
 
 
+def _passes(carrier: Carrier) -> int:
+    """How often what stands behind it is read, at most: matrices that lie on their side are held instead."""
+    if isinstance(carrier, Merged):
+        return _PASSES.get(type(carrier.method), 1) * max(map(_passes, carrier.inputs.carriers))
+    return max((_passes(each) for _, each in carrier.terms), default=1) if isinstance(carrier, Combined) else 1
+
+
 def _by_tensor(carrier: Carrier) -> Carrier:
     """Trimmed tensor by tensor, which takes as long as in one pass over all, and can be tried on one."""
     if isinstance(carrier, Combined):
@@ -82,7 +96,7 @@ def _by_tensor(carrier: Carrier) -> Carrier:
     return carrier
 
 
-def _tried(adding: Sum, layout: Layout) -> tuple[float, int]:
+def _tried(adding: Added, layout: Layout) -> tuple[float, int]:
     """Seconds and bytes, by the least tensor, for what each costs whatever its size, and one of a fair size."""
     carrier = adding.vector.carrier
     cost = {name: _cost(carrier, spec) for name, spec in layout.items() if spec.size}
@@ -123,7 +137,7 @@ def _at_once(carrier: Carrier, size: int) -> int:
     return size if carrier.whole else min(size, STRETCH * (WORKERS + 1))
 
 
-def _took(adding: Sum, name: str) -> tuple[float, int]:
+def _took(adding: Added, name: str) -> tuple[float, int]:
     """Seconds for a tensor, and the most bytes that were held for it at once."""
     tracing = tracemalloc.is_tracing()
     if not tracing:

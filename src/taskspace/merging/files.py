@@ -13,12 +13,13 @@ from taskspace.merging._vector import TaskVector, joined_base
 from taskspace.merging.base import Base
 from taskspace.merging.carriers import Carrier, Factors, combine
 from taskspace.merging.carriers.combined import factors
-from taskspace.merging.checkpoint import Checkpoint, metadata
+from taskspace.merging.checkpoint import SAVED, Checkpoint, metadata
 from taskspace.merging.codecs import plan_named, restored, told
 from taskspace.merging.codecs.affine import Affine
 from taskspace.merging.codecs.low_rank import LowRank
 from taskspace.merging.codecs.stored import Entry, Stored, StoredPairs, part_name
 from taskspace.merging.codecs.storing import Encoded, plan_pair, plan_shared, plan_tensor, require_apart
+from taskspace.merging.methods._table import require_kind
 from taskspace.merging.numbers import Spec
 from taskspace.merging.writing import write_file
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
     from taskspace.merging.codecs import Bound
     from taskspace.merging.codecs.storing import Job
-
-_KEY = "taskspace"
-"""Of the header's strings, the one that is ours: a JSON object."""
 
 _VERSION = 1
 
@@ -88,6 +86,9 @@ def save_many(
     """
     if not vectors:
         raise SettingError("no vector was given to save; give at least one")
+    for option, value in {"base_bits": base_bits, "offset_bits": offset_bits}.items():
+        require_kind("residual", option, value, "int")
+    require_kind("residual", "group", group, "int | None")
     joined_base(vectors)
     combine([(1.0, vector.carrier) for vector in vectors]).layout  # noqa: B018  # raises where shapes differ
     base, offset = Affine(base_bits, group), Affine(offset_bits, group)
@@ -131,7 +132,7 @@ def load_many(path: str | Path) -> list[TaskVector]:
 def _write(path: Path, vectors: Sequence[tuple[TaskVector, Mapping[str, Entry]]], jobs: Sequence[Job]) -> None:
     require_apart(jobs)
     said = {"version": _VERSION, "vectors": [_said(vector, entries) for vector, entries in vectors]}
-    write_file(Encoded(jobs), path, {_KEY: json.dumps(said, default=str)})
+    write_file(Encoded(jobs), path, {SAVED: json.dumps(said, default=str)})
 
 
 def _said(vector: TaskVector, entries: Mapping[str, Entry]) -> dict[str, Any]:
@@ -149,10 +150,10 @@ def _read(path: Path) -> tuple[Checkpoint, list[tuple[dict[str, Any], dict[str, 
     if not path.is_file():
         raise WeightsError(f"there is no file at {path}; give one that TaskVector.save wrote")
     file, header = Checkpoint(path), metadata(path)
-    if _KEY not in header:
+    if SAVED not in header:
         raise WeightsError(f"{path} holds weights and no task vector; take TaskVector.diff of it and its base")
     try:
-        said = json.loads(header[_KEY])
+        said = json.loads(header[SAVED])
         if said["version"] > _VERSION:
             raise WeightsError(f"{path} was written by a newer taskspace; update yours to read it")
         return file, [(vector, _entries(file, vector["tensors"])) for vector in said["vectors"]]

@@ -13,6 +13,7 @@ from taskspace.merging.measures import inner_products, stretch_of
 from taskspace.merging.methods import Inputs
 from taskspace.merging.methods._table import require_share
 from taskspace.merging.methods.cuts import Cuts
+from taskspace.merging.methods.spectral import noise
 from taskspace.merging.window import Window, windows
 
 if TYPE_CHECKING:
@@ -23,10 +24,19 @@ if TYPE_CHECKING:
     from taskspace.merging._vector import TaskVector
 
 
+def gram(vectors: Sequence[TaskVector]) -> NDArray[np.float64]:
+    """float64[T, T]: inner products over all tensors; factor pairs are not multiplied out for them."""
+    joined_base(vectors)
+    found = np.zeros((len(vectors), len(vectors)))
+    for i, one in enumerate(vectors):
+        for j, two in enumerate(vectors[: i + 1]):
+            found[i, j] = found[j, i] = sum(inner_products(one.carrier, two.carrier).values())
+    return found
+
+
 def cosines(vectors: Sequence[TaskVector]) -> NDArray[np.float64]:
     """float64[T, T]: cosines over all tensors; 0 with a vector of zeros, 1 with itself otherwise."""
-    joined_base(vectors)
-    inner = np.array([[float(sum(inner_products(a.carrier, b.carrier).values())) for b in vectors] for a in vectors])
+    inner = gram(vectors)
     norms = np.sqrt(np.maximum(np.diag(inner), 0))
     scale = np.outer(norms, norms)
     return np.clip(np.divide(inner, scale, out=np.zeros_like(inner), where=scale > 0), -1, 1)
@@ -61,34 +71,33 @@ def sign_conflict(one: TaskVector, two: TaskVector) -> float:
 
 
 def subspace_overlap(one: TaskVector, two: TaskVector, *, rank: int = 8) -> dict[str, float]:
-    """``|U1' U2|^2 / k`` of the first k left singular directions of each matrix, in [0, 1] (LoRA, section 7.2).
+    """``|U1' U2|^2 / k`` of the first left singular directions of each matrix, in [0, 1] (LoRA, section 7.2).
 
-    Random directions of m dimensions have k / m.
+    ``rank`` of each, or as many as it has, and k the smaller number: 0 where one has none.  Of random directions of m
+    dimensions it is the larger number over m.
     """
     _require_rank(rank)
     found: dict[str, float] = {}
-    for name, (first, second) in _matrices([one, two]):
-        k = min(rank, *first.shape)
-        u, v = (np.linalg.svd(matrix, full_matrices=False)[0][:, :k] for matrix in (first, second))
-        found[name] = float(np.sum((u.T @ v) ** 2) / k)
+    for name, matrices in _matrices([one, two]):
+        u, v = (_directions(matrix, rank)[0] for matrix in matrices)
+        k = min(u.shape[1], v.shape[1])
+        found[name] = float(np.sum((u.T @ v) ** 2) / k) if k else 0.0
     return found
 
 
 def interference(vectors: Sequence[TaskVector], *, rank: int | None = None) -> dict[str, float]:
     """Singular task interference of each matrix, ``|(U'U - I) S (V'V - I)|_1`` (arXiv 2412.00081, equation 3).
 
-    U and V hold the first ``rank`` directions of every task side by side (an equal part for each by default); 0 where
-    no task's directions meet another's.
+    U and V hold the first ``rank`` directions of every task side by side (an equal part for each by default), or as
+    many as it has; 0 where no task's directions meet another's.
     """
     if rank is not None:
         _require_rank(rank)
     found: dict[str, float] = {}
     for name, matrices in _matrices(vectors):
-        k = min(rank or max(min(matrices[0].shape) // len(matrices), 1), *matrices[0].shape)
-        parts = [np.linalg.svd(matrix, full_matrices=False) for matrix in matrices]
-        u = np.concatenate([u[:, :k] for u, _, _ in parts], axis=1)
-        s = np.concatenate([s[:k] for _, s, _ in parts])
-        v = np.concatenate([vt[:k].T for _, _, vt in parts], axis=1)
+        k = rank or max(min(matrices[0].shape) // len(matrices), 1)
+        parts = [_directions(matrix, k) for matrix in matrices]
+        u, s, v = (np.concatenate(side, axis=-1) for side in zip(*parts, strict=True))
         own = np.eye(len(s))
         found[name] = float(np.abs((u.T @ u - own) @ np.diag(s) @ (v.T @ v - own)).sum())
     return found
@@ -136,6 +145,15 @@ def _matrices(vectors: Sequence[TaskVector]) -> Iterator[tuple[str, list[NDArray
     for name, spec in inputs.layout.items():
         if len(spec.shape) == 2 and spec.size:
             yield name, [tensor.astype(np.float64) for tensor in inputs.tensors(name)]
+
+
+def _directions(
+    matrix: NDArray[np.float64], most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """U [m, k], s [k] and V [n, k] of the first ``most`` directions, less those that are rounding."""
+    u, s, vt = np.linalg.svd(matrix, full_matrices=False)
+    kept = min(most, int(np.count_nonzero(s > noise(s[0], matrix.shape))))
+    return u[:, :kept], s[:kept], vt[:kept].T
 
 
 def _require_rank(rank: int) -> None:

@@ -25,6 +25,10 @@ OTHER: Final = {
 """Buffers that are copied and must agree."""
 
 
+class Unfit(WeightsError):
+    """NaN, infinity, or too large for their dtype: however often it is tried, these numbers cannot be merged."""
+
+
 @dataclass(frozen=True)
 class Spec:
     """What stands in a safetensors header of one tensor: ``dtype`` by its safetensors name."""
@@ -71,9 +75,9 @@ def encode(values: NDArray[Any], dtype: str, what: str) -> NDArray[Any]:
     stored = _ROUNDED[dtype](values)
     largest = float(max(values.max(), -values.min())) if values.size else 0.0  # NaN where there is one
     if not np.isfinite(largest):
-        raise WeightsError(f"{what} holds NaN or infinity; look at the models that went in")
+        raise Unfit(f"{what} holds NaN or infinity; look at the models that went in")
     if largest >= _LIMIT[dtype]:
-        raise WeightsError(f"{what} has numbers too large for {dtype}; lower the scale, or write it as F32")
+        raise Unfit(f"{what} has numbers too large for {dtype}; lower the scale, or write it as F32")
     return stored
 
 

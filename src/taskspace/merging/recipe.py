@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,18 +11,26 @@ from typing import Any
 from taskspace._extras import require
 from taskspace.errors import SettingError
 from taskspace.merging import _keys as keys
+from taskspace.merging._agreement import matches
 from taskspace.merging._merge import merge
 from taskspace.merging._vector import TaskVector
-from taskspace.merging.checkpoint import opened
-from taskspace.merging.methods import METHODS
+from taskspace.merging.checkpoint import SAVED, metadata, opened
+from taskspace.merging.located import located
+from taskspace.merging.methods import METHODS, method_named
 
 BETWEEN = ("mean", "lerp", "slerp", "ema", "lore")
 """Methods whose result lies between what they are given, which may then be models."""
 
+_OURS = frozenset({"vectors", "method", "weights", "scale"})
+"""What :func:`merge` takes itself, and no method can have as an option."""
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """``models`` by path, merged by ``method`` with ``weights`` (one each, or a rule), times ``scale``."""
+    """``models`` by path or Hub id, merged by ``method`` with ``weights`` (one each, or a rule), times ``scale``.
+
+    ``fitted`` tells what the weights were learned on, where they were.
+    """
 
     method: str
     models: tuple[str, ...]
@@ -31,6 +40,7 @@ class Recipe:
     scale: float = 1.0
     dtype: str | None = None
     ignore: tuple[str, ...] = ()
+    fitted: tuple[str, ...] = ()
 
     def vectors(self) -> list[TaskVector]:
         """The differences, adapters among them; nothing is read but headers and samples."""
@@ -49,16 +59,32 @@ class Recipe:
     def merged(self) -> TaskVector:
         """The merged vector, to be applied to the base.
 
-        Raises :class:`SettingError` where there is no base and the method would add whole models up.
+        Raises :class:`SettingError` for options that the method has not, and for what needs a base and has none.
         """
-        if self.base is None and self.method in METHODS and self.method not in BETWEEN:
+        method_named(self.method, **self.options)
+        if taken := sorted(_OURS & self.options.keys()):
+            raise SettingError(f"{taken[0]} is no option of {self.method}; say it beside the options")
+        if self.base is None:
+            self._require_whole_models()
+        return merge(self.vectors(), self.method, self.weights, scale=self.scale, **self.options)
+
+    def _require_whole_models(self) -> None:
+        """Without a base there are the models themselves, and what lies between them."""
+        if self.method in METHODS and self.method not in BETWEEN:
             raise SettingError(
                 f"{self.method} adds differences to a base, and none was given; give the base, or merge the models"
                 f" themselves by {', '.join(BETWEEN)}"
             )
-        if self.base is None and self.ignore:
+        if self.ignore:
             raise SettingError(f"{self.ignore[0]!r} is to be left to the base, and none was given; give the base too")
-        return merge(self.vectors(), self.method, self.weights, scale=self.scale, **self.options)
+        if self.scale != 1:
+            raise SettingError(
+                f"scale is {self.scale:g}, which without a base would make the model itself smaller or larger; give"
+                " the base"
+            )
+        for model in self.models:
+            if kind := _difference(located(model)):
+                raise SettingError(f"{model} is {kind}, which is a difference and no model; give the base too")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that say it all."""
@@ -66,6 +92,7 @@ class Recipe:
             "method": self.method, "models": list(self.models), "base": self.base, "scale": self.scale,
             "weights": self.weights if isinstance(self.weights, str) else list(self.weights),
             "options": dict(self.options), "dtype": self.dtype, "ignore": list(self.ignore),
+            "fitted": list(self.fitted),
         }  # fmt: skip
 
 
@@ -77,7 +104,7 @@ def read_recipe(path: str | Path) -> Recipe:
     """
     yaml = require("yaml", extra="merge", why="reading a recipe")
     try:
-        said = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        said = _parsed(yaml, Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingError(f"{path} cannot be read ({error.strerror}); check the path") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -85,6 +112,14 @@ def read_recipe(path: str | Path) -> Recipe:
     if not isinstance(said, Mapping):
         raise SettingError(f"{path} holds no keys; give merge_method and models at least")
     return recipe_of(said)
+
+
+def _parsed(yaml: Any, text: str) -> Any:
+    """JSON by its own rules: 1e-06 is a number there, and a word in YAML."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return yaml.safe_load(text)
 
 
 def recipe_of(said: Mapping[str, Any]) -> Recipe:
@@ -108,11 +143,33 @@ def recipe_of(said: Mapping[str, Any]) -> Recipe:
         options, scale = keys.handed_over(models, shared), 1.0
     return Recipe(
         method, tuple(path for path, _ in models), base, keys.weights(models, shared, said.get("weights")), options,
-        scale, keys.dtype(said), keys.ignored(said),
+        scale * keys.number("scale", said.get("scale", 1.0)), keys.dtype(said), keys.ignored(said), keys.fitted(said),
     )  # fmt: skip
 
 
 def _vector(model: str, name: str, base: Any, ignore: tuple[str, ...]) -> TaskVector:
-    if (Path(model) / "adapter_config.json").is_file():
-        return TaskVector.from_peft(model, base=base, name=name, ignore=ignore)
+    place = located(model)
+    kind = _difference(place)
+    if kind == _SAVED:
+        return _loaded(place, ignore)
+    if kind == _ADAPTER:
+        return TaskVector.from_peft(place, base=base, name=name, ignore=ignore)
     return TaskVector.diff(model, base, name=name, ignore=ignore)
+
+
+_ADAPTER, _SAVED = "an adapter", "a saved vector"
+
+
+def _difference(place: Path) -> str:
+    """What kind of difference lies there; nothing for a model."""
+    if (place / "adapter_config.json").is_file():
+        return _ADAPTER
+    return _SAVED if place.is_file() and SAVED in metadata(place) else ""
+
+
+def _loaded(place: Path, ignore: tuple[str, ...]) -> TaskVector:
+    """A saved vector, under the names and weights of what it was made of."""
+    vector = TaskVector.load(place)
+    if held := next((name for name in vector.layout if matches(name, ignore)), None):
+        raise SettingError(f"{place} is a saved vector that changes {held!r}; save it again without what is ignored")
+    return vector

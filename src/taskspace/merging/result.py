@@ -11,9 +11,13 @@ from tqdm.auto import tqdm
 
 from taskspace.errors import SettingError, WeightsError, did_you_mean
 from taskspace.merging.ahead import WORKERS, in_order
+from taskspace.merging.base import Base
 from taskspace.merging.checkpoint import Checkpoint, InMemory, Weights, named
+from taskspace.merging.located import model_folder
 from taskspace.merging.measures import stretch_of
+from taskspace.merging.models import require_differences
 from taskspace.merging.numbers import FLOATING, Spec, decode, encode
+from taskspace.merging.sources import state
 from taskspace.merging.window import STRETCH, Window, windows
 from taskspace.merging.writing import write_file, write_folder
 
@@ -33,7 +37,7 @@ SHARD = 5_000_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Sum:
+class Added:
     """``base + scale * vector`` as numbers to store, a window at a time."""
 
     vector: TaskVector
@@ -95,21 +99,27 @@ def write(
     ``out`` ending in ``.safetensors`` is one file; else a folder of shards, with what else lies in the base's folder
     (configuration, tokenizer).  Neither is there before it is whole.  A folder that was begun is gone on with, shard by
     shard, when the same merge is asked for again.  ``files`` are texts to put into the folder, such as a card;
-    ``beside`` is another folder to take configuration and tokenizer from, as where there is no base.
+    ``beside`` is another model to take configuration and tokenizer from, as where there is no base.
 
-    Raises :class:`WeightsError` for another base than the vector's, numbers that do not fit, and a full disk.
+    Raises :class:`WeightsError` for another base than the vector's, numbers that do not fit, and a full disk, and
+    :class:`SettingError` for a scale without a base, which would scale the model itself.
     """
+    if base is None and scale != 1:
+        raise SettingError(
+            f"scale is {scale:g}, which without a base would make the model itself smaller or larger; give the base"
+        )
     layout = layout_of(vector, base, dtype)
     total = sum(spec.nbytes for spec in layout.values())
     with tqdm(total=total, unit="B", unit_scale=True, desc="merge", disable=not progress, leave=False) as bar:
-        adding = Sum(vector, base, scale, layout, stretch, bar.update)
+        adding = Added(vector, base, scale, layout, stretch, bar.update)
         if out is None:
             return InMemory({name: _gathered(adding, name) for name in layout}, "merged")
         target = Path(out)
         if target.suffix == ".safetensors":
             write_file(adding, target)
         else:
-            plan = named(vector.carrier.identity(), f"{scale}{layout}", "" if base is None else base.name)
+            under = "" if base is None else Base.of(base, ()).whole
+            plan = named(vector.carrier.identity(), f"{scale}{layout}", under, state(vector.carrier, base))
             write_folder(adding, target, shard_bytes, plan=plan, beside=_folder(beside, base), dtype=dtype, texts=files)
     return Checkpoint(target)
 
@@ -122,13 +132,15 @@ def layout_of(vector: TaskVector, base: Weights | None, dtype: str | None = None
     if base is None and vector.base is not None:
         raise WeightsError(f"the vector is a difference to {vector.base.name}; give that base to add it to")
     if base is not None:
+        require_differences([vector], base.name)
         _require_base(vector, base)
     return {n: Spec(dtype, s.shape) if dtype and s.floating else s for n, s in held.items()}
 
 
 def _folder(beside: str | Path | None, base: Weights | None) -> Path | None:
-    path = Path(beside) if beside is not None else base.path if isinstance(base, Checkpoint) else None
-    return path if path is not None and path.is_dir() else None
+    model = beside if beside is not None else base.path if isinstance(base, Checkpoint) else None
+    folder = None if model is None else model_folder(model)
+    return folder if folder is not None and folder.is_dir() else None
 
 
 def _require_base(vector: TaskVector, base: Weights) -> None:
@@ -144,7 +156,7 @@ def _require_base(vector: TaskVector, base: Weights) -> None:
         vector.base.require(base)
 
 
-def _gathered(adding: Sum, name: str) -> NDArray[Any]:
+def _gathered(adding: Added, name: str) -> NDArray[Any]:
     """In memory bfloat16 becomes float32, which numpy has; the numbers are the rounded ones."""
     spec = adding.layout[name]
     stored = np.concatenate(list(adding.stored(name)))

@@ -26,6 +26,8 @@ from taskspace.merging.measures import stretch_of
 from taskspace.merging.window import STRETCH, windows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from taskspace.merging._vector import TaskVector
@@ -39,15 +41,20 @@ LEARNER = "weights"
 
 
 def embedding(vector: TaskVector, name: str, *, dims: int = DIMS, seed: int = 0) -> TaskEmbedding:
-    """The sketch as a :class:`TaskEmbedding` of kind ``adapter``; see :meth:`TaskVector.embed`."""
-    numbers = sketch(vector.carrier, dims=dims, seed=seed)
+    """The sketch as a :class:`TaskEmbedding` of kind ``adapter``; see :meth:`TaskVector.embed`.
+
+    ``content`` names every number that was sketched, in the parts that it came in: a model in which one changed is
+    another one.
+    """
+    seen = hashlib.sha256()
+    numbers = sketch(vector.carrier, dims=dims, seed=seed, watch=seen.update)
     return TaskEmbedding(
         name=name,
         kind="adapter",
         space=space_of(vector.base, dims=dims, seed=seed),
         vector=numbers.astype(np.float32),
         blocks=((LEARNER, dims),),
-        content=vector.carrier.identity(),
+        content=seen.hexdigest()[:32],
         provenance=_told(vector),
     )
 
@@ -73,18 +80,29 @@ def space_of(base: Base | None, *, dims: int = DIMS, seed: int = 0) -> SpaceId:
     )
 
 
-def sketch(carrier: Carrier, *, dims: int = DIMS, seed: int = 0, stretch: int = STRETCH) -> NDArray[np.float64]:
-    """float64[dims]: the same bits for every ``stretch``, the numbers that are read at once."""
+def sketch(
+    carrier: Carrier,
+    *,
+    dims: int = DIMS,
+    seed: int = 0,
+    stretch: int = STRETCH,
+    watch: Callable[[bytes], object] = lambda _: None,
+) -> NDArray[np.float64]:
+    """float64[dims]: the same bits for every ``stretch``, the numbers that are read at once.
+
+    ``watch`` is shown all that is read, in an order that does not depend on ``stretch`` either.
+    """
     if dims < 1:
         raise SettingError(f"dims is {dims}; give at least 1")
     total = np.zeros(dims)
     for name in sorted(carrier.layout):
         hashes = _Hashes(name, carrier.layout[name].shape, dims, seed)
         for weight, part in terms(carrier, name):
+            watch(f"{weight} {name} {carrier.layout[name].shape}".encode())
             total += weight * (
-                _of_pair(part.pairs[name], hashes)
+                _of_pair(part.pairs[name], hashes, watch)
                 if isinstance(part, Factors)
-                else _of_windows(part, name, hashes, stretch)
+                else _of_windows(part, name, hashes, stretch, watch)
             )
     return total
 
@@ -112,16 +130,21 @@ def _drawn(what: str, count: int, dims: int) -> tuple[NDArray[np.int64], NDArray
     return ((draws >> np.uint64(1)) % np.uint64(dims)).astype(np.int64), signs.astype(np.float64)
 
 
-def _of_windows(carrier: Carrier, name: str, hashes: _Hashes, stretch: int) -> NDArray[np.float64]:
+def _of_windows(
+    carrier: Carrier, name: str, hashes: _Hashes, stretch: int, watch: Callable[[bytes], object]
+) -> NDArray[np.float64]:
     total = np.zeros(hashes.dims)
     usual = stretch_of(carrier, name=name, layout=carrier.layout, usual=stretch)
     for window in windows(name, carrier.layout[name], usual):
-        hashes.add(carrier.block(window).astype(np.float64), window, total)
+        block = carrier.block(window)
+        watch(block.tobytes())
+        hashes.add(block.astype(np.float64), window, total)
     return total
 
 
-def _of_pair(pair: Pair, hashes: _Hashes) -> NDArray[np.float64]:
+def _of_pair(pair: Pair, hashes: _Hashes, watch: Callable[[bytes], object]) -> NDArray[np.float64]:
     """The circular convolution of both factors' sketches, summed over the rank."""
+    watch(f"{pair.rank} {pair.transposed}".encode() + pair.up.tobytes() + pair.down.tobytes())
     left, right = (pair.down.T, pair.up.T) if pair.transposed else (pair.up, pair.down)
     rows = _counted(left.T, hashes.rows, hashes.row_signs, hashes.dims)
     columns = _counted(right, hashes.columns, hashes.column_signs, hashes.dims)

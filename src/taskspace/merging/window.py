@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from taskspace.errors import WeightsError
-from taskspace.merging.numbers import decode
+from taskspace.merging.numbers import Unfit, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +43,7 @@ class Window:
         if weights not in self._read:
             values = decode(weights.stored(self.name, self.start, self.stop), weights.layout[self.name].dtype)
             if not np.isfinite(values).all():
-                raise WeightsError(f"{self.name!r} of {weights.name} holds NaN or infinity; leave that model out")
+                raise Unfit(f"{self.name!r} of {weights.name} holds NaN or infinity; leave that model out")
             self._read[weights] = values
         return self._read[weights]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from taskspace._files import replacing
 from taskspace.errors import WeightsError
-from taskspace.merging.becoming import becoming
+from taskspace.merging.becoming import becoming, kept, reclaimed
 from taskspace.merging.beside import carry
 from taskspace.merging.checkpoint import INDEX, SINGLE
 
@@ -56,16 +56,21 @@ def write_folder(
 ) -> None:
     """A folder of shards of at most ``shard_bytes`` (a larger tensor has its own), with the index.
 
-    ``plan`` names what is written: shards that an earlier try of the same plan left are kept.  The files of the folder
+    ``plan`` names what is written: shards that an earlier try of the same plan left are kept, whatever stops this one
+    but their own numbers.  The files of the folder
     ``beside`` that hold no weights come along, with ``dtype`` in the configuration, and ``texts`` by file name.
     """
     if folder.exists():
         raise WeightsError(f"{folder} is there already; name another folder, or remove it first")
     shards = _shards(weights.layout, shard_bytes)
     named = {_shard_name(i, len(shards)): names for i, names in enumerate(shards, start=1)}
-    with sentences(folder), becoming(folder, hashlib.sha256(f"{plan}{named}".encode()).hexdigest()) as begun:
-        left = {file: names for file, names in named.items() if not (begun / file).exists()}
-        _require_room(begun, {name: weights.layout[name] for names in left.values() for name in names})
+    plan = hashlib.sha256(f"{plan}{named}".encode()).hexdigest()
+    done = kept(folder, plan)
+    left = {file: names for file, names in named.items() if file not in done}
+    with sentences(folder):
+        absent = {name: weights.layout[name] for names in left.values() for name in names}
+        _require_room(folder.parent, absent, reclaimed(folder, plan))
+    with sentences(folder), becoming(folder, plan) as begun:
         for file, names in left.items():
             with replacing(begun / file) as partial:
                 _write(weights, names, partial, {})
@@ -121,8 +126,9 @@ def _index(folder: Path, named: Mapping[str, Sequence[str]], layout: Layout) -> 
     (folder / INDEX).write_text(text, encoding="utf-8")
 
 
-def _require_room(folder: Path, layout: Layout) -> None:
-    needed, free = sum(spec.nbytes for spec in layout.values()), shutil.disk_usage(folder).free
+def _require_room(folder: Path, layout: Layout, reclaimed: int = 0) -> None:
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    needed, free = sum(spec.nbytes for spec in layout.values()), shutil.disk_usage(there).free + reclaimed
     if needed > free:
         raise WeightsError(f"{needed:,} bytes are to be written to {folder}, where {free:,} are free; free some space")
 

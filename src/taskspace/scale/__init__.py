@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from taskspace.scale._desk import Desk
 from taskspace.scale._local import Local
-from taskspace.scale._outcomes import Outcome, Source, Status
+from taskspace.scale._outcomes import Card, Outcome, Source, Status
 from taskspace.scale._processes import Processes
 from taskspace.scale._ray import Ray
 from taskspace.scale._runner import RUNNERS, Runner, runner_named
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from taskspace.space import Space
 
 __all__ = [
-    "RUNNERS", "Local", "Outcome", "Processes", "Ray", "Runner", "Source", "Status", "embed_all", "runner_named",
+    "RUNNERS", "Card", "Desk", "Local", "Outcome", "Processes", "Ray", "Runner", "Source", "Status", "embed_all",
+    "runner_named",
 ]  # fmt: skip
 
 

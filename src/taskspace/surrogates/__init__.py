@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from taskspace.surrogates._locate import DEFAULT_SURROGATE, Located, locate
+from taskspace.surrogates._modules import gist, load_tokenizer, quiet
 from taskspace.surrogates._shape import ModelKind
 from taskspace.surrogates._surrogate import Surrogate, load_surrogate, masked_mean
 from taskspace.surrogates._written import SILENT, written_batches
@@ -13,8 +14,11 @@ __all__ = [
     "Located",
     "ModelKind",
     "Surrogate",
+    "gist",
     "load_surrogate",
+    "load_tokenizer",
     "locate",
     "masked_mean",
+    "quiet",
     "written_batches",
 ]

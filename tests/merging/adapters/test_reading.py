@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from taskspace.errors import WeightsError
+from taskspace.errors import SettingError, TaskspaceWarning, WeightsError
 from taskspace.merging import TaskVector
 from taskspace.merging.carriers import Factors
 from taskspace.merging.checkpoint import InMemory
@@ -313,3 +314,64 @@ def test_an_output_of_zeros_has_no_direction(tmp_path, make_adapter, make_model,
     })  # fmt: skip
     with pytest.raises(WeightsError, match="no direction"):
         TaskVector.from_peft(tmp_path / "a", base=base).apply(base)
+
+
+def test_factors_are_left_out_like_all_else(tmp_path, make_adapter, make_model, arrays_of):
+    make_adapter(tmp_path / "a", "classifier", r=4, target_modules=["query", "value"], modules_to_save=["classifier"])
+    base = arrays_of(make_model("classifier"))
+    query = TaskVector.from_peft(tmp_path / "a", base=base, ignore=["*.value.weight", "classifier.*"])
+    assert {name.split(".")[-2] for name in query.layout} == {"query"}
+    assert len(query.layout) == 2
+    whole = TaskVector.from_peft(tmp_path / "a", base=base)
+    assert set(query.layout) < set(whole.layout)
+
+
+def test_patterns_go_by_the_names_of_the_base_too(tmp_path, make_adapter, make_model, arrays_of):
+    """The adapter says bert.encoder, and its base encoder."""
+    make_adapter(tmp_path / "a", "classifier", r=4, target_modules=["query"], lora_bias=True)
+    base = arrays_of(make_model("bert"))
+    for pattern in ("encoder.layer.0.*", "bert.encoder.layer.0.*"):
+        found = TaskVector.from_peft(tmp_path / "a", base=base, ignore=[pattern])
+        names = {f"encoder.layer.1.attention.self.query.{kind}" for kind in ("weight", "bias")}
+        assert set(found.layout) == names
+    only = TaskVector.from_peft(tmp_path / "a", base=base, ignore=["*.weight"])
+    assert {name.rpartition(".")[2] for name in only.layout} == {"bias"}
+
+
+def test_a_pattern_that_matches_nothing(tmp_path, make_adapter, make_model, arrays_of, one_sentence):
+    make_adapter(tmp_path / "a", "bert", r=4, target_modules=["query"])
+    base = arrays_of(make_model("bert"))
+    for given in ({}, {"base": base}):
+        with pytest.raises(SettingError, match=r"'encodre\.\*'; did you mean 'encoder\.\*'") as caught:
+            TaskVector.from_peft(tmp_path / "a", ignore=["encodre.*"], **given)
+        assert one_sentence(caught.value)
+    assert TaskVector.from_peft(tmp_path / "a", base=base, ignore=["pooler.*"]).layout
+    with pytest.raises(WeightsError, match="leaves nothing of") as caught:
+        TaskVector.from_peft(tmp_path / "a", ignore=["*"])
+    assert one_sentence(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("mA", True),
+        ("org/mA", True),
+        ("/gone/mA", True),
+        ("mB", False),
+        ("org/mB", False),
+        ("/gone/mB", False),
+        ("/cache/models--org--mB/snapshots/0123abc", False),
+        (None, False),
+    ],
+)
+def test_a_base_of_another_name_is_told_of(tmp_path, make_adapter, make_model, arrays_of, said, told):
+    make_adapter(tmp_path / "a", "bert", r=2, target_modules=["query"])
+    config = json.loads((tmp_path / "a" / "adapter_config.json").read_text())
+    (tmp_path / "a" / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": said}))
+    (tmp_path / "mB").mkdir()
+    save_file(arrays_of(make_model("bert")), tmp_path / "mB" / "model.safetensors")
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        TaskVector.from_peft(tmp_path / "a", base=tmp_path / "mB")
+    assert [each.category for each in seen] == ([TaskspaceWarning] if told else [])
+    assert all("and mB is given as its base" in str(each.message) for each in seen)

@@ -127,3 +127,10 @@ def test_what_cannot_be_is_told():
         clusters([TaskVector.from_arrays({"w": np.ones((2, 2), "f4")})], 1, by="factors")
     with pytest.raises(WeightsError, match="combine differences from one base"):
         clusters([adapter(0, 0, base=Base("one")), adapter(0, 1, base=Base("two"))], 2)
+
+
+def test_embeddings_are_compared_in_one_way(one_sentence):
+    points = [adapter(0, seed).embed(dims=8) for seed in (1, 2)]
+    with pytest.raises(SettingError, match="by='factors' says how vectors are compared") as caught:
+        clusters(points, 1, by="factors")
+    assert one_sentence(caught.value)

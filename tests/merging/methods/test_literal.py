@@ -9,6 +9,8 @@ from taskspace.errors import SettingError
 from taskspace.merging import TaskVector, merge
 from taskspace.merging.checkpoint import whole
 from taskspace.merging.methods import METHODS
+from taskspace.merging.methods.dare import keeps
+from taskspace.merging.window import Window
 
 WEIGHTS = (1.0, 0.5, -0.3)
 
@@ -71,6 +73,17 @@ def reference_iso(deltas, weights):
     return u @ np.diag(np.full(len(s), s.mean())) @ v
 
 
+def reference_lore(models, weights):
+    if models[0].ndim != 2:
+        return reference_mean(models, weights)
+    base = sum(models) / len(models)
+    for _ in range(20):
+        parts = [np.linalg.svd(model - base, full_matrices=False) for model in models]
+        low = [u @ np.diag(np.maximum(s - 0.05, 0)) @ v for u, s, v in parts]  # mu / 2
+        base = sum(model - each for model, each in zip(models, low, strict=True)) / len(models)
+    return base + reference_mean(low, weights)
+
+
 CASES = {
     "sum": (reference_sum, {}),
     "mean": (reference_mean, {}),
@@ -78,6 +91,7 @@ CASES = {
     "ties": (reference_ties, {"density": 0.3}),
     "tsv": (reference_tsv, {}),
     "iso": (reference_iso, {}),
+    "lore": (reference_lore, {"mu": 0.1, "iterations": 20, "tolerance": 0.0}),
 }
 
 
@@ -88,6 +102,17 @@ def test_equals_its_formula(vectors, name):
     parts = [arrays(vector) for vector in vectors]
     for tensor, found in merged.items():
         np.testing.assert_allclose(found, reference([p[tensor] for p in parts], WEIGHTS), atol=2e-6, err_msg=tensor)
+
+
+@pytest.mark.parametrize(("name", "reference"), [("dare", reference_sum), ("dare_ties", elected)])
+def test_what_the_mask_leaves_is_divided_and_added(vectors, name, reference):
+    merged = arrays(merge(vectors, name, WEIGHTS, density=0.4, seed=7))
+    parts = [arrays(vector) for vector in vectors]
+    for tensor, found in merged.items():
+        window = Window(tensor, 0, found.size)
+        masks = [keeps(window, 0.4, seed=7, vector=place).reshape(found.shape) for place in range(3)]
+        dropped = [mask * part[tensor] / 0.4 for mask, part in zip(masks, parts, strict=True)]
+        np.testing.assert_allclose(found, reference(dropped, WEIGHTS), atol=2e-6, err_msg=tensor)
 
 
 def test_ties_of_the_whole_vector_has_one_threshold(vectors):

@@ -126,7 +126,7 @@ def _distilled(
 ) -> dict[str, Distilled]:
     """What each labeler says of the pool, by name."""
     from taskspace.bench.transfer import distilled
-    from taskspace.labelers._labeler import require_reads
+    from taskspace.labelers import require_reads
     from taskspace.labelers.load import Loader
     from taskspace.task import Pool
 

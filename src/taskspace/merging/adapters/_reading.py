@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from taskspace.errors import WeightsError, did_you_mean
-from taskspace.merging._agreement import matches
+from taskspace.errors import TaskspaceWarning, WeightsError, did_you_mean
+from taskspace.merging._agreement import matches, require_matches
 from taskspace.merging._vector import TaskVector
 from taskspace.merging.adapters._factors import finite, laid, read_pair
-from taskspace.merging.adapters._settings import MERGE, WEIGHTS, read_settings
+from taskspace.merging.adapters._settings import MERGE, WEIGHTS, base_name, read_settings
 from taskspace.merging.base import Base
 from taskspace.merging.carriers import Arrays, Carrier, Decomposed, Difference, Factors, Pair, combine
 from taskspace.merging.checkpoint import Checkpoint, InMemory
@@ -20,7 +21,7 @@ from taskspace.merging.numbers import encode
 from taskspace.merging.window import windows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -34,12 +35,28 @@ _PART = re.compile(r"(.+)\.lora_(A|B|embedding_A|embedding_B|magnitude_vector)(\
 
 @dataclass
 class _Found:
-    """Keys of an adapter's file by what they are: parts of each module, biases of B, whole tensors by their names."""
+    """Keys of an adapter's file by what they are: parts of each module, biases of B, whole tensors by their names.
+
+    ``beneath`` are embeddings as they lay under their factors.
+    """
 
     parts: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     biases: dict[str, str] = field(default_factory=dict[str, str])
     saved: dict[str, str] = field(default_factory=dict[str, str])
     beneath: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def names(self) -> list[str]:
+        """All tensors that the adapter changes."""
+        return [*(f"{module}.weight" for module in self.parts), *self.biases, *self.saved]
+
+    def without(self, ignored: Callable[[str], bool]) -> _Found:
+        """Less the tensors of such names."""
+        kept = (
+            {name: key for name, key in keys.items() if not ignored(name)}
+            for keys in (self.biases, self.saved, self.beneath)
+        )
+        return _Found({module: p for module, p in self.parts.items() if not ignored(f"{module}.weight")}, *kept)
 
 
 def read_adapter(
@@ -50,29 +67,51 @@ def read_adapter(
     With ``base`` names and shapes are checked, and the tensors digested; where the adapter's model has a head around
     the base, as ``bert.encoder`` around ``encoder``, names become the base's.  A base is needed for DoRA, and for what
     the adapter holds whole (modules_to_save, biases), whose difference is taken; ``ignore`` holds shell patterns
-    (``classifier.*``) of what is left out of that.  Of an adapted embedding peft saves what lies beneath too: it is
-    compared with the base.
+    (``classifier.*``) of tensors that are left out, by the adapter's names or the base's.  Of an adapted embedding peft
+    saves what lies beneath too: it is compared with the base.
 
-    Raises :class:`WeightsError` for what is no such adapter or not whole, another base, and what a difference of
-    weights cannot say.
+    Of other bases that the adapter fits in all its shapes only the name can tell: warns where that is another.  Raises
+    :class:`WeightsError` for what is no such adapter or not whole, another base, and what a difference of weights
+    cannot say, and :class:`SettingError` for a pattern that matches nothing.
     """
     settings = read_settings(folder)
     if not (folder / WEIGHTS).is_file():
         raise WeightsError(f"{folder} has no {WEIGHTS}; save the adapter again as safetensors")
     file = Checkpoint(folder / WEIGHTS)
-    found = _sorted(file, ignore)
+    every = _sorted(file)
+    found = every.without(lambda name: matches(name, ignore))
     called = _Called.of(found, base)
+    found = found.without(lambda name: matches(called(name), ignore))
+    require_matches(ignore, [*every.names, *map(called, every.names), *(base.layout if base else ())])
+    if not found.names:
+        raise WeightsError(f"ignore={list(ignore)} leaves nothing of {folder}; ignore less, or leave the adapter out")
+    if base is not None:
+        _warn_of_another(settings, base)
     pairs, magnitudes = _pairs(file, found, settings, base, called)
     carriers = _carriers(file, found, settings, base, called, pairs, magnitudes)
-    if not carriers:
-        raise WeightsError(f"{folder} holds no factors; give the folder that peft's save_pretrained wrote")
     carrier = carriers[0] if len(carriers) == 1 else combine([(1.0, carrier) for carrier in carriers])
     about = {"adapter": folder.name, "base": settings.base, "ignore": list(ignore)}
     under = Base.of(base, carrier.layout) if base is not None else Base(settings.base) if settings.base else None
     return TaskVector(carrier, {name or folder.name: 1.0}, under, about)
 
 
-def _sorted(file: Checkpoint, ignore: Sequence[str]) -> _Found:
+def _warn_of_another(settings: Settings, base: Weights) -> None:
+    """Folders are renamed and moved, so another name is told of, and not refused; by its last part, as folders go."""
+    known = {base.name, base_name(base.path)} if isinstance(base, Checkpoint) else set[str]()
+    if settings.base and known and _last(settings.base) not in map(_last, known):
+        warnings.warn(
+            f"{settings.folder.name} was trained on {settings.base}, and {base.name} is given as its base; where these"
+            " are not the same model, its difference means nothing",
+            TaskspaceWarning,
+            stacklevel=4,
+        )
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2].removesuffix(".safetensors")
+
+
+def _sorted(file: Checkpoint) -> _Found:
     found = _Found()
     for key in file.layout:
         path = key.removeprefix(_PREFIX)
@@ -86,8 +125,10 @@ def _sorted(file: Checkpoint, ignore: Sequence[str]) -> _Found:
             raise WeightsError(f"{file.path} has {key!r}, which is no part of LoRA or DoRA; {MERGE}")
         elif path.endswith(".base_layer.weight"):
             found.beneath[path.replace(".base_layer", "")] = key
-        elif not matches(plain := path.replace(".base_layer", ""), ignore):
-            found.saved[plain] = key
+        else:
+            found.saved[path.replace(".base_layer", "")] = key
+    if not found.names:
+        raise WeightsError(f"{file.path} holds no factors; give the folder that peft's save_pretrained wrote")
     return found
 
 
@@ -154,7 +195,7 @@ def _carriers(
         directions = Factors.of({name: pairs[name] for name in magnitudes})
         carriers.append(Decomposed(base, directions, magnitudes))
     if found.biases:
-        carriers.append(Arrays(InMemory(_biases(file, found, settings, called, pairs))))
+        carriers.append(Arrays(InMemory(_biases(file, found, settings, called))))
     if found.saved:
         carriers.append(_difference(file, found.saved, settings, base, called))
     if base is not None:
@@ -162,14 +203,12 @@ def _carriers(
     return carriers
 
 
-def _biases(
-    file: Checkpoint, found: _Found, settings: Settings, called: _Called, pairs: Mapping[str, Pair]
-) -> dict[str, NDArray[Any]]:
+def _biases(file: Checkpoint, found: _Found, settings: Settings, called: _Called) -> dict[str, NDArray[Any]]:
     """``s b`` of the biases of B (lora_bias), which add to the module's own."""
     biases: dict[str, NDArray[Any]] = {}
     for name, key in found.biases.items():
         module = name.removesuffix(".bias")
-        rank = pairs[called(f"{module}.weight")].rank
+        rank = file.layout[f"{key.removesuffix('B.bias')}A.weight"].shape[0]
         biases[called(name)] = (settings.scaling(module, rank) * finite(file, key).astype(np.float64)).astype("f4")
     return biases
 

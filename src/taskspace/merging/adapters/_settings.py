@@ -106,16 +106,18 @@ def _settings(folder: Path, said: Mapping[str, Any]) -> Settings:
         base = said.get("base_model_name_or_path")
         return Settings(
             folder, int(said["r"]), float(said["lora_alpha"]), ranks, alphas, bool(said.get("use_rslora")),
-            bool(said.get("fan_in_fan_out")), _name(str(base)) if base else None,
+            bool(said.get("fan_in_fan_out")), base_name(str(base)) if base else None,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, re.error) as error:
         raise WeightsError(f"{folder / CONFIG} is damaged ({error!r}); save the adapter again") from error
 
 
-def _name(base: str) -> str:
-    """A Hub name as it stands, and of a folder its own name, as a checkpoint that is read from there has it."""
+def base_name(base: str | Path) -> str:
+    """A Hub name as it stands or as its cache has it, and of a folder its own, like a checkpoint read from there."""
     path = Path(base)
-    return path.name if path.is_absolute() or path.is_dir() else base
+    if path.parent.name == "snapshots" and path.parent.parent.name.startswith("models--"):
+        return path.parent.parent.name.removeprefix("models--").replace("--", "/")
+    return path.name if path.is_absolute() or path.is_dir() else str(base)
 
 
 def _of(patterns: Mapping[str, Any], module: str, otherwise: Any) -> Any:

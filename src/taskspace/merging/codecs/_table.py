@@ -13,6 +13,7 @@ from taskspace.merging.codecs.low_rank import LowRank, Svd
 from taskspace.merging.codecs.raw import Raw
 from taskspace.merging.codecs.residual import Residual
 from taskspace.merging.codecs.sparse import Sparse
+from taskspace.merging.methods._table import require_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,11 +40,13 @@ def plan_named(name: str, **options: Any) -> Plan:
         raise SettingError("residual stores a base that several vectors share; call save_many with all of them")
     if name not in CODECS:
         raise SettingError(f"there is no codec {name!r}{did_you_mean(name, CODECS)}")
-    known = [option for option in inspect.signature(CODECS[name]).parameters if option != "bits"]
-    for option in options:
+    takes = inspect.signature(CODECS[name]).parameters
+    known = {option: str(each.annotation) for option, each in takes.items() if option != "bits"}
+    for option, value in options.items():
         if option not in known:
-            takes = ", ".join(known)
-            raise SettingError(f"{name} has no option {option!r}{did_you_mean(option, known)}; it takes {takes}")
+            said = f"{did_you_mean(option, known)}; it takes {', '.join(known)}"
+            raise SettingError(f"{name} has no option {option!r}{said}")
+        require_kind(name, option, value, known[option])
     return CODECS[name](**options)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from taskspace.errors import SettingError
 from taskspace.merging._vector import TaskVector, joined_base, summed
 from taskspace.merging.carriers import Arrays, Factors, Pair, combine
 from taskspace.merging.carriers.scaled import Scaled
@@ -19,11 +20,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+NEAR = 0.1
+"""How far from 0, where it changes sides, the number of a direction begins."""
+
+
 class Pieces(Protocol):
     """How numbers to learn become a sum of task vectors, and the vector that they come to."""
 
     def start(self, vectors: Sequence[TaskVector]) -> NDArray[np.float64]:
         """Where learning begins, float64[p]."""
+        ...
+
+    def coefficients(self, numbers: Any) -> Any:
+        """What each piece is multiplied by, [q], by which it can be derived; a penalty counts these."""
         ...
 
     def tensor(self, torch: Any, name: str, deltas: Any, numbers: Any) -> Any:
@@ -37,12 +46,16 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True)
 class Tasks:
-    """One coefficient for each vector, from 0 (LoraHub, arXiv 2307.13269, section 3.2, over exact differences)."""
+    """One coefficient for each vector (LoraHub, arXiv 2307.13269, section 3.2, over exact differences)."""
 
     names: tuple[str, ...]
+    begin: float = 0.0
 
     def start(self, vectors: Sequence[TaskVector]) -> NDArray[np.float64]:
-        return np.zeros(len(vectors))
+        return np.full(len(vectors), self.begin)
+
+    def coefficients(self, numbers: Any) -> Any:
+        return numbers
 
     def tensor(self, torch: Any, name: str, deltas: Any, numbers: Any) -> Any:
         return torch.tensordot(numbers.to(deltas.dtype), deltas, dims=1)
@@ -60,9 +73,11 @@ class Shares:
     def start(self, vectors: Sequence[TaskVector]) -> NDArray[np.float64]:
         return np.append(np.zeros(len(vectors)), 1.0)
 
+    def coefficients(self, numbers: Any) -> Any:
+        return numbers[-1] * numbers[:-1].softmax(0)
+
     def tensor(self, torch: Any, name: str, deltas: Any, numbers: Any) -> Any:
-        weights = numbers[-1] * numbers[:-1].softmax(0)
-        return torch.tensordot(weights.to(deltas.dtype), deltas, dims=1)
+        return torch.tensordot(self.coefficients(numbers).to(deltas.dtype), deltas, dims=1)
 
     def vector(self, vectors: Sequence[TaskVector], numbers: NDArray[np.float64]) -> TaskVector:
         raised = np.exp(numbers[:-1] - numbers[:-1].max())
@@ -71,12 +86,20 @@ class Shares:
 
 @dataclass(frozen=True)
 class Tensors:
-    """One coefficient for each tensor of each vector, from 0 (aTLAS, arXiv 2407.02880, equation 4)."""
+    """One coefficient for each tensor of each vector, from ``begin``.
+
+    aTLAS (arXiv 2407.02880, equation 4) begins at 0; AdaMerging (arXiv 2310.02575) at 0.3, and holds what it learns
+    within 0 and 1, which is not done here.
+    """
 
     names: tuple[str, ...]
+    begin: float = 0.0
 
     def start(self, vectors: Sequence[TaskVector]) -> NDArray[np.float64]:
-        return np.zeros(len(vectors) * len(self.names))
+        return np.full(len(vectors) * len(self.names), self.begin)
+
+    def coefficients(self, numbers: Any) -> Any:
+        return numbers
 
     def tensor(self, torch: Any, name: str, deltas: Any, numbers: Any) -> Any:
         row = numbers.reshape(len(self.names), -1)[self.names.index(name)]
@@ -97,33 +120,38 @@ class Directions:
     """Which singular directions of each matrix of each vector to keep (AdaRank, arXiv 2503.22178, section 4).
 
     A number above 0 keeps its direction.  While learning, the step is passed through as if it were the sigmoid.
-    Begun with the ``kept`` share of the largest directions in; what is no matrix is summed.  ``scale`` is lambda.
+    Begun with the ``kept_share`` of the largest directions in, all near enough to 0 to change sides in a few steps (the
+    authors' 0.1); what is no matrix is summed.  ``scale`` is lambda, which the authors learn too.
     """
 
     names: tuple[str, ...]
     parts: Mapping[str, Sequence[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]]
-    kept: float = 0.5
+    kept_share: float = 0.5
     scale: float = 1.0
 
     @classmethod
-    def of(cls, vectors: Sequence[TaskVector], names: tuple[str, ...], *, kept: float, scale: float) -> Directions:
-        """Decompose every matrix; they are all in memory then."""
+    def of(cls, vectors: Sequence[TaskVector], names: tuple[str, ...], **settings: float) -> Directions:
+        """Decompose every matrix; they are all in memory then.  Raises :class:`SettingError` where there is none."""
         inputs = Inputs(tuple(v.carrier for v in vectors), (1.0,) * len(vectors))
-        matrices = [name for name in names if len(inputs.layout[name].shape) == 2]
+        matrices = [name for name in names if len(inputs.layout[name].shape) == 2 and inputs.layout[name].size]
+        if not matrices:
+            raise SettingError("no vector changes a matrix, so there are no directions to choose; say task or tensor")
         parts = {name: [np.linalg.svd(d, full_matrices=False) for d in inputs.tensors(name)] for name in matrices}
-        return cls(names, parts, kept, scale)
+        return cls(names, parts, **settings)
 
     def start(self, vectors: Sequence[TaskVector]) -> NDArray[np.float64]:
         ranks = [len(s) for parts in self.parts.values() for _, s, _ in parts]
-        return np.concatenate([np.zeros(0), *(np.where(np.arange(r) < self.kept * r, 1.0, -1.0) for r in ranks)])
+        return np.concatenate([np.where(np.arange(r) < self.kept_share * r, NEAR, -NEAR) for r in ranks])
+
+    def coefficients(self, numbers: Any) -> Any:
+        return self.scale * _step(numbers)
 
     def tensor(self, torch: Any, name: str, deltas: Any, numbers: Any) -> Any:
         if name not in self.parts:
             return self.scale * deltas.sum(0)
         at, total = self._first(name), 0
         for u, s, vt in self.parts[name]:
-            soft = numbers[at : at + len(s)].sigmoid()
-            mask = (numbers[at : at + len(s)] > 0).to(soft.dtype) + soft - soft.detach()
+            mask = _step(numbers[at : at + len(s)])
             u, s, vt = (torch.as_tensor(part, dtype=deltas.dtype) for part in (u, s, vt))
             total = total + (u * (s * mask.to(s.dtype))) @ vt
             at += len(s)
@@ -154,6 +182,12 @@ class Directions:
                 return at
             at += sum(len(s) for _, s, _ in parts)
         raise KeyError(name)
+
+
+def _step(numbers: Any) -> Any:
+    """1 above 0 and else 0, derived as if it were the sigmoid."""
+    soft = numbers.sigmoid()
+    return (numbers > 0).to(soft.dtype) + (soft - soft.detach())
 
 
 PIECES = ("task", "share", "tensor", "direction")

@@ -11,7 +11,7 @@ from taskspace._extras import require
 from taskspace.errors import SettingError
 from taskspace.labels import Classes, Targets
 from taskspace.merging.fitting._objective import Objective, objective
-from taskspace.surrogates._modules import gist, load_tokenizer, quiet
+from taskspace.surrogates import gist, load_tokenizer, quiet
 from taskspace.task import Pool, Task
 
 if TYPE_CHECKING:

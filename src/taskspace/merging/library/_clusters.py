@@ -13,7 +13,7 @@ from taskspace.errors import SettingError, WeightsError, did_you_mean
 from taskspace.merging._vector import TaskVector, joined_base
 from taskspace.merging.carriers.combined import factors
 from taskspace.merging.carriers.factors import concatenated
-from taskspace.merging.measures import inner_products
+from taskspace.merging.likeness import gram
 from taskspace.merging.sketch import sketch
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def _gram(vectors: Sequence[TaskVector] | Sequence[TaskEmbedding], by: str, seed
     if points:
         if len(points) < len(vectors):
             raise SettingError("embeddings and vectors were both given; embed all, or none")
+        if by != "differences":
+            raise SettingError(f"by={by!r} says how vectors are compared, and these are embeddings; leave it out")
         for point in points:
             points[0].space.require_same(point.space)
         return _products([_balanced(point) for point in points])
@@ -118,11 +120,7 @@ def _balanced(point: TaskEmbedding) -> NDArray[np.float64]:
 
 def _of_differences(vectors: Sequence[TaskVector], seed: int) -> NDArray[np.float64]:
     del seed
-    gram = np.zeros((len(vectors), len(vectors)))
-    for i, one in enumerate(vectors):
-        for j, two in enumerate(vectors[: i + 1]):
-            gram[i, j] = gram[j, i] = sum(inner_products(one.carrier, two.carrier).values())
-    return gram
+    return gram(vectors)
 
 
 def _of_sketches(vectors: Sequence[TaskVector], seed: int) -> NDArray[np.float64]:
@@ -154,15 +152,15 @@ def _products(rows: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
     return matrix @ matrix.T
 
 
-def _reduced(gram: NDArray[np.float64], directions: int) -> NDArray[np.float64]:
+def _reduced(products: NDArray[np.float64], directions: int) -> NDArray[np.float64]:
     """float64[T, T]: cosines of the first coordinates of a truncated SVD, which a Gram matrix gives too.
 
     A vector of zeros is similar to none.
     """
-    values, axes = np.linalg.eigh(gram)
+    values, axes = np.linalg.eigh(products)
     values, axes = values[::-1][:directions], axes[:, ::-1][:, :directions]
     points = axes * np.sqrt(np.maximum(values, 0))
-    lengths = np.sqrt(np.maximum(np.diag(gram), 0))  # of what was cut nothing may be left but rounding
+    lengths = np.sqrt(np.maximum(np.diag(products), 0))  # of what was cut nothing may be left but rounding
     norms = np.linalg.norm(points, axis=1)
     told = norms > 1e-7 * max(float(lengths.max(initial=0)), np.finfo(float).tiny)
     unit = np.divide(points, norms[:, None], out=np.zeros_like(points), where=told[:, None])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskspace.merging.methods._method import Combine, Inputs, Linear, Merged, Method
+from taskspace.merging.methods._method import Combine, Inputs, Linear, Merged, Method, Telling
 from taskspace.merging.methods._table import METHODS, method_named
 
-__all__ = ["METHODS", "Combine", "Inputs", "Linear", "Merged", "Method", "method_named"]
+__all__ = ["METHODS", "Combine", "Inputs", "Linear", "Merged", "Method", "Telling", "method_named"]

@@ -80,6 +80,13 @@ class Linear(Protocol):
         ...
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """A method that is none, and that knows what each vector counted all the same."""
+
+    def told(self, weights: Sequence[float]) -> Sequence[float]: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Merged:
     """A carrier again, so that what was merged can be merged, measured and applied like any vector."""

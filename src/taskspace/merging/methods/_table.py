@@ -31,7 +31,7 @@ METHODS = {
 """Name to module and class in this folder."""
 
 
-def method_named(name: str, **options: Any) -> Method:
+def method_named(name: str, /, **options: Any) -> Method:
     """The method of that name with its options, ``mergekit:NAME`` with those of mergekit.
 
     Raises :class:`SettingError` for what it does not know.
@@ -55,6 +55,7 @@ def method_named(name: str, **options: Any) -> Method:
 
 _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "float": (Real, "one number (values by layer or by filter are not read)"),
+    "float | None": ((Real, type(None)), "one number"),
     "int": (Integral, "a whole number"),
     "int | None": ((Integral, type(None)), "a whole number"),
     "bool": (bool, "true or false"),

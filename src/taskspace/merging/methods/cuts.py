@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from taskspace.merging.methods._method import Inputs
     from taskspace.merging.window import Window
 
+PASSES = 3
+"""How often a merge by cuts reads its inputs: twice to count, once to merge; more where numbers at a cut are equal."""
+
 _HALF = 1 << 16
 
 

@@ -23,8 +23,8 @@ _LANES = 8
 
 
 @dataclass(frozen=True)
-class Dare:
-    """Each number is kept with probability ``density`` and divided by it, then :class:`Sum`.
+class _Dropping:
+    """What both methods leave of each vector: each number with probability ``density``, divided by it.
 
     What is drawn depends on the seed, the vector's place, the tensor's name and the number's place, and on nothing
     else: not on how tensors are cut, nor in which order they come.
@@ -38,28 +38,31 @@ class Dare:
     def __post_init__(self) -> None:
         require_share("density", self.density)
 
-    def over(self, inputs: Inputs) -> Combine:
-        return lambda window: weighted_sum(_dropped(inputs, window, self.density, self.seed), inputs.weights)
+    def dropped(self, inputs: Inputs, window: Window) -> list[NDArray[Any]]:
+        return [
+            np.where(keeps(window, self.density, seed=self.seed, vector=t), delta / delta.dtype.type(self.density), 0)
+            for t, delta in enumerate(inputs.read(window))
+        ]
 
 
 @dataclass(frozen=True)
-class DareTies:
-    """DARE's dropping, then the sign election of TIES without its trimming."""
-
-    density: float = 0.2
-    seed: int = 0
-
-    whole = False
-
-    def __post_init__(self) -> None:
-        require_share("density", self.density)
+class Dare(_Dropping):
+    """Each number is kept with probability ``density`` and divided by it, then :class:`Sum`."""
 
     def over(self, inputs: Inputs) -> Combine:
-        return lambda window: elect(_dropped(inputs, window, self.density, self.seed), inputs.weights)
+        return lambda window: weighted_sum(self.dropped(inputs, window), inputs.weights)
 
 
-def kept(window: Window, density: float, *, seed: int, vector: int) -> NDArray[np.bool_]:
-    """bool[stop - start]: what is kept of the ``vector``-th vector; a counter-based generator (Philox)."""
+@dataclass(frozen=True)
+class DareTies(_Dropping):
+    """DARE's dropping, then the sign election of TIES without its trimming."""
+
+    def over(self, inputs: Inputs) -> Combine:
+        return lambda window: elect(self.dropped(inputs, window), inputs.weights)
+
+
+def keeps(window: Window, density: float, *, seed: int, vector: int) -> NDArray[np.bool_]:
+    """bool[stop - start]: whether a number of the ``vector``-th vector stays; a counter-based generator (Philox)."""
     said = f"{seed}/{vector}/{window.name}".encode()
     key = np.frombuffer(hashlib.sha256(said).digest()[:16], dtype="<u8")
     first = window.start // _LANES
@@ -67,10 +70,3 @@ def kept(window: Window, density: float, *, seed: int, vector: int) -> NDArray[n
     draws = np.random.Philox(key=key, counter=first).random_raw(steps * _LANES // 2).view(np.uint32)
     begin = window.start - first * _LANES
     return draws[begin : begin + window.stop - window.start] < density * 2.0**32
-
-
-def _dropped(inputs: Inputs, window: Window, density: float, seed: int) -> list[NDArray[Any]]:
-    return [
-        np.where(kept(window, density, seed=seed, vector=place), delta / delta.dtype.type(density), 0)
-        for place, delta in enumerate(inputs.read(window))
-    ]

@@ -13,6 +13,8 @@ from taskspace.merging.methods._table import require_share
 from taskspace.merging.methods.cuts import Cuts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from taskspace.merging.methods._method import Combine
@@ -34,6 +36,10 @@ class Graft:
 
     def __post_init__(self) -> None:
         require_share("density", self.density)
+
+    def told(self, weights: Sequence[float]) -> Sequence[float]:
+        """A guide says where, and adds nothing."""
+        return [weights[0], *(0.0 for _ in weights[1:])]
 
     def over(self, inputs: Inputs) -> Combine:
         if len(inputs.carriers) > 2:

@@ -31,6 +31,7 @@ class Lerp:
 
     def coefficients(self, weights: Sequence[float]) -> Sequence[float]:
         _require_two(len(weights), "lerp")
+        _require_none(weights, "lerp", "alpha")
         return [1 - self.alpha, self.alpha]
 
     def over(self, inputs: Inputs) -> Combine:
@@ -50,7 +51,12 @@ class Slerp:
 
     def over(self, inputs: Inputs) -> Combine:
         _require_two(len(inputs.carriers), "slerp")
+        _require_none(inputs.weights, "slerp", "alpha")
         return by_tensor(inputs, lambda deltas, _: self._between(deltas))
+
+    def told(self, weights: Sequence[float]) -> Sequence[float]:  # noqa: ARG002  # there are none
+        """The shares of the way, which is the arc's in each tensor."""
+        return [1 - self.alpha, self.alpha]
 
     def _between(self, deltas: Sequence[NDArray[Any]]) -> NDArray[Any]:
         one, two = (delta.astype(np.float64).reshape(-1) for delta in deltas)
@@ -81,6 +87,7 @@ class Ema:
             raise SettingError(f"momentum is {self.momentum}; give at least 0 and less than 1")
 
     def coefficients(self, weights: Sequence[float]) -> Sequence[float]:
+        _require_none(weights, "ema", "momentum")
         last = len(weights) - 1
         return [self.momentum ** (last - k) * (1 - self.momentum if k else 1) for k in range(last + 1)]
 
@@ -91,3 +98,9 @@ class Ema:
 def _require_two(count: int, name: str) -> None:
     if count != 2:
         raise SettingError(f"{name} goes from one vector to another, and {count} were given; give two")
+
+
+def _require_none(weights: Sequence[float], name: str, instead: str) -> None:
+    """Weights that would go for nothing; 1 each is what is said where none are."""
+    if any(weight != 1 for weight in weights):
+        raise SettingError(f"{name} goes by {instead}, and weights {list(weights)} were given; leave them out")

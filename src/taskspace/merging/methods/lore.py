@@ -24,30 +24,31 @@ class Lore:
     """``min over base, delta of sum |base + delta_t - theta_t|^2 + mu * sum |delta_t|_*`` for each matrix.
 
     By turns: each difference is the remainder with its singular values lowered by ``mu / 2``, and the base the mean of
-    what the differences leave.  The result is the base plus ``scale`` times the weighted mean of the differences.
+    what the differences leave.  The result is the base plus ``share`` times the weighted mean of the differences.
     Meant for models without a base (``TaskVector.diff(model, None)``); what is no matrix is averaged.  The penalty is
     the plain nuclear norm, which is what lowering by a constant solves.
     """
 
     mu: float = 0.01
-    scale: float = 1.0
+    share: float = 1.0
     iterations: int = 100
     tolerance: float = 1e-6
 
     whole = True
 
     def __post_init__(self) -> None:
-        if self.mu < 0 or self.iterations < 1:
+        if not 0 <= self.mu < np.inf or self.iterations < 1:
             raise SettingError(f"mu is {self.mu} and iterations {self.iterations}; give at least 0 and 1")
 
     def over(self, inputs: Inputs) -> Combine:
+        shares(inputs.weights)  # raises now, and not while it is written
         return by_tensor(inputs, lambda models, _: self._merged(models, inputs.weights))
 
     def _merged(self, models: Sequence[NDArray[Any]], weights: tuple[float, ...]) -> NDArray[Any]:
         if models[0].ndim != 2:
             return weighted_sum(models, shares(weights))
         base, deltas = self.split([model.astype(np.float64) for model in models])
-        merged = base + self.scale * weighted_sum(deltas, shares(weights))
+        merged = base + self.share * weighted_sum(deltas, shares(weights))
         return merged.astype(models[0].dtype)
 
     def split(self, models: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:

@@ -35,6 +35,10 @@ class Remove:
             raise SettingError(f"remove takes a vector and the one to guard, and {len(inputs.carriers)} were given")
         return by_tensor(inputs, lambda deltas, _: self._kept(deltas, inputs.weights))
 
+    def told(self, weights: Sequence[float]) -> Sequence[float]:
+        """The guard takes away, and adds nothing."""
+        return [weights[0], 0.0]
+
     def _kept(self, deltas: Sequence[NDArray[Any]], weights: tuple[float, ...]) -> NDArray[Any]:
         delta, guard = (tau.dtype.type(weight) * tau for weight, tau in zip(weights, deltas, strict=True))
         kept = np.where(delta * np.sign(guard) < 0, 0, delta)

@@ -13,6 +13,7 @@ import numpy as np
 
 from taskspace.errors import SettingError
 from taskspace.merging.methods._method import weighted_sum
+from taskspace.merging.methods.sums import shares
 from taskspace.merging.methods.tall import by_rows
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Tsv:
             raise SettingError(f"rank is {self.rank}; give at least 1, or leave it out")
 
     def over(self, inputs: Inputs) -> Combine:
+        _require_averages(inputs)
         return by_rows(inputs, lambda tall: self._prepared(tall, inputs.weights))
 
     def _prepared(self, tall: Tall, weights: tuple[float, ...]) -> ByRows:
@@ -50,7 +52,7 @@ class Tsv:
         shape = tall.inputs.layout[tall.name].shape
         kept = self.rank or max(min(shape) // len(weights), 1)
         parts = [_directions(gram, kept) for gram in tall.grams(lambda rows: rows)]
-        cut = _noise(max(abs(w) * s[0] for w, (s, _) in zip(weights, parts, strict=True)), shape)
+        cut = noise(max(abs(w) * s[0] for w, (s, _) in zip(weights, parts, strict=True)), shape)
         says = [abs(w) * s > cut for w, (s, _) in zip(weights, parts, strict=True)]
         singular = np.concatenate([w * s[e] for w, (s, _), e in zip(weights, parts, says, strict=True)])
         v = np.concatenate([v[:, e] for (_, v), e in zip(parts, says, strict=True)], axis=1)
@@ -74,13 +76,20 @@ class Iso:
     whole = False
 
     def over(self, inputs: Inputs) -> Combine:
+        _require_averages(inputs)
         return by_rows(inputs, lambda tall: _flattened(tall, inputs.weights))
+
+
+def _require_averages(inputs: Inputs) -> None:
+    """Weights that have a mean, where something is averaged: told now, and not while it is written."""
+    if any(len(spec.shape) != 2 for spec in inputs.layout.values()):
+        shares(inputs.weights)
 
 
 def _flattened(tall: Tall, weights: tuple[float, ...]) -> ByRows:
     (gram,) = tall.grams(lambda rows: [weighted_sum(rows, weights)])
     s, v = _directions(gram, len(gram))
-    has = s > _noise(s[0], tall.inputs.layout[tall.name].shape)
+    has = s > noise(s[0], tall.inputs.layout[tall.name].shape)
     level = (v[:, has] / s[has] * s[has].mean()) @ v[:, has].T if has.any() else np.zeros_like(gram)
     return lambda rows: weighted_sum(rows, weights) @ level
 
@@ -98,6 +107,6 @@ def _directions(gram: NDArray[np.float64], count: int) -> tuple[NDArray[np.float
     return np.sqrt(np.maximum(values[::-1][:count], 0)), q[:, ::-1][:, :count]
 
 
-def _noise(largest: float, shape: tuple[int, ...]) -> float:
+def noise(largest: float, shape: tuple[int, ...]) -> float:
     """Singular values below it are rounding of float32, and their directions arbitrary."""
     return float(largest) * max(shape) * float(np.finfo(np.float32).eps)

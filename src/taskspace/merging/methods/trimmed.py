@@ -13,11 +13,12 @@ from taskspace.merging.methods._table import require_share
 from taskspace.merging.methods.cuts import Cuts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from taskspace.merging.methods._method import Combine, Inputs
+    from taskspace.merging.window import Window
 
 
 Trim: TypeAlias = Literal["tensor", "model"]
@@ -25,12 +26,8 @@ Trim: TypeAlias = Literal["tensor", "model"]
 
 
 @dataclass(frozen=True)
-class Magnitude:
-    """The ``density`` largest of each tensor of each vector, or of each whole vector, then :class:`Sum`.
-
-    Of a single vector with ``trim`` "model" this is a skill grafted by its largest changes (Skill localization, arXiv
-    2302.06600, section 2, without the learned mask): a density of 0.01 is often enough.
-    """
+class _Trimming:
+    """What both methods keep of each vector: the ``density`` largest of each tensor, or of the whole vector."""
 
     density: float = 0.2
     trim: Trim = "tensor"
@@ -39,15 +36,28 @@ class Magnitude:
 
     def __post_init__(self) -> None:
         require_share("density", self.density)
-        _require_trim(self.trim)
+        if self.trim not in ("tensor", "model"):
+            raise SettingError(f"trim is {self.trim!r}; say tensor or model")
 
-    def over(self, inputs: Inputs) -> Combine:
-        cuts = Cuts(inputs, self.density, model=self.trim == "model")
-        return lambda window: weighted_sum(cuts.trimmed(window), inputs.weights)
+    def trimmed(self, inputs: Inputs) -> Callable[[Window], list[NDArray[Any]]]:
+        return Cuts(inputs, self.density, model=self.trim == "model").trimmed
 
 
 @dataclass(frozen=True)
-class Ties:
+class Magnitude(_Trimming):
+    """The ``density`` largest of each tensor of each vector, or of each whole vector, then :class:`Sum`.
+
+    Of a single vector with ``trim`` "model" this is a skill grafted by its largest changes (Skill localization, arXiv
+    2302.06600, section 2, without the learned mask): a density of 0.01 is often enough.
+    """
+
+    def over(self, inputs: Inputs) -> Combine:
+        trimmed = self.trimmed(inputs)
+        return lambda window: weighted_sum(trimmed(window), inputs.weights)
+
+
+@dataclass(frozen=True)
+class Ties(_Trimming):
     """Trim, elect a sign for each number, and average those that agree with it.
 
     Votes are weighted, and the sum is divided by the weights that agree: a common factor of the weights is lost, and
@@ -55,23 +65,9 @@ class Ties:
     whole vector, as the paper has it, which takes a pass of its own.
     """
 
-    density: float = 0.2
-    trim: Trim = "tensor"
-
-    whole = False
-
-    def __post_init__(self) -> None:
-        require_share("density", self.density)
-        _require_trim(self.trim)
-
     def over(self, inputs: Inputs) -> Combine:
-        cuts = Cuts(inputs, self.density, model=self.trim == "model")
-        return lambda window: elect(cuts.trimmed(window), inputs.weights)
-
-
-def _require_trim(trim: str) -> None:
-    if trim not in ("tensor", "model"):
-        raise SettingError(f"trim is {trim!r}; say tensor or model")
+        trimmed = self.trimmed(inputs)
+        return lambda window: elect(trimmed(window), inputs.weights)
 
 
 def elect(deltas: Sequence[NDArray[Any]], weights: Sequence[float]) -> NDArray[Any]:
