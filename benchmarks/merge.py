@@ -304,7 +304,9 @@ def agreement(bench: Bench, method: str) -> float | None:
     return float(np.sqrt(apart / change))
 
 
-def run_all(bench: Bench, methods: list[str], repeats: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
+def run_all(
+    bench: Bench, methods: list[str], repeats: int, tools: list[str]
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """Every run that is not there yet; the plain loop takes long and runs once."""
     journal = bench.work / "merge_runs.jsonl"
     runs = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
@@ -312,7 +314,7 @@ def run_all(bench: Bench, methods: list[str], repeats: int) -> tuple[list[dict[s
     agreed: dict[str, float] = {run["method"]: run["apart"] for run in runs if "apart" in run}
     for repeat in range(repeats):
         for tool, method, cold in pairs(methods):
-            if (tool, method, cold, repeat) in done or (tool == "plain" and repeat):
+            if (tool, method, cold, repeat) in done or (tool == "plain" and repeat) or tool not in tools:
                 continue
             load = os.getloadavg()[0]
             run = {"repeat": repeat, "load": round(load, 2), **measure(bench, tool, method, cold=cold)}
@@ -405,6 +407,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="where models and runs lie; 4 GB")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -414,7 +417,7 @@ def main() -> None:
         child(bench, *args.child)
         return
     make(bench, args.seed)
-    runs, agreed = run_all(bench, args.methods, args.repeats)
+    runs, agreed = run_all(bench, args.methods, args.repeats, args.tools)
     table: dict[str, dict[str, dict[str, float]]] = {}
     for tool, method in dict.fromkeys((run["tool"], _row(run["method"], cold=run["cold"])) for run in runs):
         table.setdefault(method, {})[tool] = summary(runs, tool, method)
