@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,6 +30,19 @@ def keep_memory() -> None:
     twice that in all; others have their own way.
     """
     np.empty(31 << 20, dtype=np.uint8)
+
+
+@contextmanager
+def one_thread_each() -> Generator[None]:
+    """Matrix products by the thread that asks for them: it is windows that are spread over the processors.
+
+    Threads of BLAS beside ours wait for each other as soon as anything else runs on the machine, for ten times the
+    work; and so the bits do not depend on how many processors there are.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int = WORKERS) -> Iterator[Result]:

@@ -7,7 +7,7 @@ import tracemalloc
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from taskspace.merging.ahead import WORKERS, keep_memory
+from taskspace.merging.ahead import WORKERS, keep_memory, one_thread_each
 from taskspace.merging.carriers import Carrier, Combined
 from taskspace.merging.methods import Merged
 from taskspace.merging.methods.cuts import PASSES
@@ -105,8 +105,9 @@ def _tried(adding: Added, layout: Layout) -> tuple[float, int]:
     keep_memory()  # its one large array, of which no page is touched, would be counted as held
     order = sorted(cost, key=cost.__getitem__)
     name = next(reversed([name for name in order if cost[name] <= _SHARE * sum(cost.values())]), order[0])
-    each, fixed = _took(adding, order[0])
-    took, held = _took(adding, name)
+    with one_thread_each():
+        each, fixed = _took(adding, order[0])
+        took, held = _took(adding, name)
     rate = max(took - each, 0.0) / cost[name]
     grown = max(held - fixed, 0) / _at_once(carrier, layout[name].size)
     most = _at_once(carrier, max(spec.size for spec in layout.values()))

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from taskspace.errors import SettingError, WeightsError, did_you_mean
-from taskspace.merging.ahead import WORKERS, in_order
+from taskspace.merging.ahead import WORKERS, in_order, one_thread_each
 from taskspace.merging.base import Base
 from taskspace.merging.checkpoint import Checkpoint, InMemory, Weights, named
 from taskspace.merging.located import model_folder
@@ -110,7 +110,8 @@ def write(
         )
     layout = layout_of(vector, base, dtype)
     total = sum(spec.nbytes for spec in layout.values())
-    with tqdm(total=total, unit="B", unit_scale=True, desc="merge", disable=not progress, leave=False) as bar:
+    told = tqdm(total=total, unit="B", unit_scale=True, desc="merge", disable=not progress, leave=False)
+    with one_thread_each(), told as bar:
         adding = Added(vector, base, scale, layout, stretch, bar.update)
         if out is None:
             return InMemory({name: _gathered(adding, name) for name in layout}, "merged")
