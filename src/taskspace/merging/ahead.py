@@ -36,7 +36,7 @@ def keep_memory() -> None:
 def one_thread_each() -> Generator[None]:
     """Matrix products by the thread that asks for them: it is windows that are spread over the processors.
 
-    Threads of BLAS beside ours wait for each other as soon as anything else runs on the machine, for ten times the
+    Threads of BLAS beside ours wait for each other as soon as anything else runs on the machine, for many times the
     work; and so the bits do not depend on how many processors there are.
     """
     from threadpoolctl import threadpool_limits
