@@ -5,11 +5,13 @@ They are forked from here, where everything is imported but nothing was opened, 
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
 import sys
 import time
+import traceback
 import warnings
 
 import numpy as np
@@ -30,9 +32,9 @@ def embedding(name):
 
 
 def write(path, prefix, out):
-    """One commit after the other, of one embedding or of three, each told once it is done; some are replaced."""
+    """One commit after the other until it is killed, of one embedding or of three, each told once it is done; some are replaced."""
     with Atlas(path) as atlas:
-        for number in range(1000):
+        for number in itertools.count():
             names = [f"{prefix}-{number}-{i}" for i in range(3 if number % 4 == 1 else 1)]
             atlas.add(*map(embedding, [*names, *([f"{prefix}-0-0"] if number % 4 == 2 else [])]))
             os.write(out, f"{' '.join(names)}\n".encode())
@@ -45,7 +47,10 @@ def start(path, prefix):
         try:
             os.close(read)
             write(path, prefix, out)
+        except BaseException:  # told by the parent's stderr
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(1)
     os.close(out)
     return child, os.fdopen(read)

@@ -303,13 +303,13 @@ def test_hub_folders(tiny_encoder, tmp_path, monkeypatch):
 )
 def test_hub_ids_and_revisions(tiny_encoder, monkeypatch, spec, expected):
     seen = []
-    whole = hub_module.find
+    whole = hub_module.find_classifier
 
     def find(name, *, revision, what):
         seen.append((name, revision))
         return whole(tiny_encoder, revision=None, what=what)
 
-    monkeypatch.setattr(hub_module, "find", find)
+    monkeypatch.setattr(hub_module, "find_classifier", find)
     load_labeler(spec)
     assert seen == [expected]
 
