@@ -32,7 +32,7 @@ def embedding(name):
 
 
 def write(path, prefix, out):
-    """One commit after the other until it is killed, of one embedding or of three, each told once it is done; some are replaced."""
+    """One commit after the other until it is killed, of one embedding or three; each is told once it is done."""
     with Atlas(path) as atlas:
         for number in itertools.count():
             names = [f"{prefix}-{number}-{i}" for i in range(3 if number % 4 == 1 else 1)]

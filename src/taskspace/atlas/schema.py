@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import TYPE_CHECKING
 
+from taskspace.atlas import _store
 from taskspace.errors import AtlasError
 
 if TYPE_CHECKING:
@@ -67,12 +69,14 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
     Raises :class:`AtlasError` for the database of another program or of a newer taskspace.
     """
+    connection.execute("BEGIN")  # one view for all that is asked: another process may be making the file
     version = _version(connection, path)
+    connection.execute("COMMIT")
     if version == len(MIGRATIONS):
         return
     if version == 0:
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _log_ahead(connection)
     connection.execute("BEGIN IMMEDIATE")
     for script in MIGRATIONS[_version(connection, path) :]:  # asked again: another process may have been first
         for statement in _statements(script):
@@ -80,6 +84,19 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     connection.execute("COMMIT")
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log; SQLite does not wait by itself for another process that is at the same."""
+    until = time.monotonic() + _store.PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
