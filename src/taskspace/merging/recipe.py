@@ -75,8 +75,6 @@ class Recipe:
                 f"{self.method} adds differences to a base, and none was given; give the base, or merge the models"
                 f" themselves by {', '.join(BETWEEN)}"
             )
-        if self.ignore:
-            raise SettingError(f"{self.ignore[0]!r} is to be left to the base, and none was given; give the base too")
         if self.scale != 1:
             raise SettingError(
                 f"scale is {self.scale:g}, which without a base would make the model itself smaller or larger; give"
